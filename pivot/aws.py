@@ -1,0 +1,180 @@
+"""AWS's control plane: whose credentials, which region, which endpoint. The only user of boto3."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pivot.errors import LocalError, RemoteDenied, RemoteError, RemoteUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    import boto3
+
+    from pivot.config import RemoteSettings
+
+DEFAULT_REGION = "us-east-1"
+_AWS_ENDPOINT = re.compile(r"https://s3(?:[.-][a-z0-9-]+)*\.amazonaws\.com")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """One set of keys; it stops working at *expires_at*, which has a time zone, if that is known."""
+
+    key_id: str
+    secret: str
+    token: str | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How to reach a bucket: *endpoint* is `None` for AWS itself, *authorities* a PEM text."""
+
+    endpoint: str | None
+    region: str
+    credentials: Callable[[], Credentials]
+    authorities: str | None
+
+
+def find_access(remote: RemoteSettings, bucket: str, environment: Mapping[str, str]) -> Access:
+    """Walk AWS's standard chain: environment, shared files, SSO, web identity, container, instance.
+
+    boto3 is loaded only where the environment does not say it all. Raises `RemoteDenied` when
+    there are no credentials, or they cannot be had.
+    """
+    endpoint = (
+        remote.endpoint
+        or environment.get("AWS_ENDPOINT_URL_S3")
+        or environment.get("AWS_ENDPOINT_URL")
+        or None
+    )
+    region = (
+        remote.region
+        or environment.get("AWS_REGION")
+        or environment.get("AWS_DEFAULT_REGION")
+        or None
+    )
+    authorities = _authorities(environment)
+    plain = None if remote.profile else _plain_credentials(environment)
+    if plain is not None and ((endpoint and region) or not _has_config_file(environment)):
+        if region is None:
+            region = DEFAULT_REGION if endpoint else find_bucket_region(bucket)
+        return Access(endpoint, region, lambda: plain, authorities)
+    return _from_chain(remote, bucket, endpoint, region, authorities)
+
+
+def find_bucket_region(
+    bucket: str, *, endpoint: str | None = None, session: boto3.Session | None = None
+) -> str:
+    """Ask S3 in which region *bucket* is, which it tells even those whom it refuses.
+
+    Raises `RemoteError` when there is no such bucket, `RemoteUnavailable` when S3 does not answer.
+    """
+    import boto3  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    client = (session or boto3.Session()).client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name=DEFAULT_REGION,
+        config=Config(connect_timeout=5, read_timeout=10, retries={"max_attempts": 1}),
+    )
+    try:
+        answer = client.head_bucket(Bucket=bucket)
+    except ClientError as error:
+        answer = error.response
+        if answer.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:  # noqa: PLR2004
+            raise RemoteError(
+                f"s3://{bucket}: there is no such bucket", hint="check the name: aws s3 ls"
+            ) from error
+    except BotoCoreError as error:
+        raise RemoteUnavailable(f"s3://{bucket}: cannot find its region: {error}") from error
+    headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    return str(headers.get("x-amz-bucket-region") or DEFAULT_REGION)
+
+
+def _plain_credentials(environment: Mapping[str, str]) -> Credentials | None:
+    key_id = environment.get("AWS_ACCESS_KEY_ID", "")
+    secret = environment.get("AWS_SECRET_ACCESS_KEY", "")
+    token = environment.get("AWS_SESSION_TOKEN") or environment.get("AWS_SECURITY_TOKEN") or None
+    return Credentials(key_id, secret, token, None) if key_id and secret else None
+
+
+def _has_config_file(environment: Mapping[str, str]) -> bool:
+    """Tell whether a file may set the endpoint or region that the environment leaves open."""
+    named = environment.get("AWS_CONFIG_FILE") or "~/.aws/config"
+    return os.path.exists(os.path.expanduser(named))
+
+
+def _authorities(environment: Mapping[str, str]) -> str | None:
+    """Read the certificate authorities to trust beside the system's own."""
+    for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
+        if path := environment.get(name):
+            try:
+                return Path(path).read_text(encoding="ascii", errors="replace")
+            except OSError as error:
+                raise LocalError(f"{name} names {path}: {error.strerror}") from error
+    return None
+
+
+def _from_chain(
+    remote: RemoteSettings,
+    bucket: str,
+    endpoint: str | None,
+    region: str | None,
+    authorities: str | None,
+) -> Access:
+    import boto3  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ProfileNotFound  # noqa: PLC0415
+
+    try:
+        session = boto3.Session(profile_name=remote.profile or None)
+        found = session.get_credentials()
+        if found is None:
+            raise RemoteDenied(
+                f"{remote.name}: no AWS credentials found: not in the environment, not in "
+                "~/.aws/credentials or ~/.aws/config, no SSO, container or instance role",
+                hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run "
+                "'aws configure'",
+            )
+        if not endpoint:
+            meta = session.client("s3").meta
+            region = region or (None if meta.region_name == "aws-global" else meta.region_name)
+            if not _AWS_ENDPOINT.fullmatch(meta.endpoint_url):
+                endpoint = meta.endpoint_url
+        region = region or session.region_name
+        if region is None:
+            region = DEFAULT_REGION if endpoint else find_bucket_region(bucket, session=session)
+    except ProfileNotFound as error:
+        raise RemoteDenied(f"{remote.name}: {error}", hint="aws configure list-profiles") from error
+    except BotoCoreError as error:
+        raise _not_to_be_had(remote.name, error) from error
+
+    def provide() -> Credentials:
+        try:
+            frozen = found.get_frozen_credentials()
+        except BotoCoreError as error:
+            raise _not_to_be_had(remote.name, error) from error
+        # Only botocore knows when they expire, and it has no public name for that.
+        expires_at = getattr(found, "_expiry_time", None)
+        return Credentials(frozen.access_key, frozen.secret_key, frozen.token, expires_at)
+
+    provide()  # what cannot be had is said now, not in the middle of a transfer
+    return Access(endpoint, region, provide, authorities)
+
+
+def _not_to_be_had(name: str, error: Exception) -> RemoteDenied:
+    said = " ".join(str(error).split())
+    hint = (
+        "run 'aws sso login', then try again"
+        if "SSO" in said or "sso" in said
+        else ("test them: aws sts get-caller-identity")
+    )
+    return RemoteDenied(f"{name}: AWS credentials cannot be had: {said}", hint=hint)

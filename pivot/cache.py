@@ -1,0 +1,285 @@
+"""Objects in a directory, and the one door through which they come in."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import secrets
+import shutil
+import stat
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pivot.errors import ObjectDamaged, local_error
+from pivot.objects import Content, Digest, is_digest, object_name, verified
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+    from types import TracebackType
+    from typing import Self
+
+_BATCH = 256
+_BATCH_BYTES = 64 * 1024 * 1024
+
+
+class Cache:
+    """Objects below *root*, as docs/format.md lays them out: `files/ab/12…`, read-only.
+
+    What comes in is written to a private file, verified while it is written, synced to the disk,
+    and only then linked to its name; a name that is taken stays as it is. Names appear in batches,
+    at the latest when the cache is closed: use it in a `with` statement. Safe from many threads.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._scratch = Scratch(root / "tmp")
+        self._lock = threading.Lock()
+        self._arrived: list[tuple[Path, Digest, int]] = []
+        self._arrived_bytes = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Name what has arrived, and remove what has not; raises `LocalError`."""
+        try:
+            self.publish()
+        finally:
+            self._scratch.remove()
+
+    def path(self, digest: Digest) -> Path:
+        """Where the object is, or would be."""
+        return self.root / object_name(digest)
+
+    def stat(self, digests: Collection[Digest]) -> dict[Digest, int]:
+        """Say which of *digests* are here, with their sizes; raises `LocalError`."""
+        held: dict[Digest, int] = {}
+        root = str(self.root)
+        for digest in digests:
+            try:
+                found = os.lstat(f"{root}/{object_name(digest)}")
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                raise local_error(error) from error
+            if stat.S_ISREG(found.st_mode):
+                held[digest] = found.st_size
+        return held
+
+    def scan(self) -> Iterator[tuple[Digest, int]]:
+        """List all objects with their sizes; other names in the directory are not ours."""
+        files = self.root / "files"
+        try:
+            for head in sorted(os.listdir(files)) if files.is_dir() else ():
+                if len(head) != 2 or not (files / head).is_dir():  # noqa: PLR2004
+                    continue
+                with os.scandir(files / head) as entries:
+                    for entry in sorted(entries, key=lambda entry: entry.name):
+                        if is_digest(head + entry.name) and entry.is_file(follow_symlinks=False):
+                            yield Digest(head + entry.name), entry.stat().st_size
+        except OSError as error:
+            raise local_error(error) from error
+
+    def receive(
+        self,
+        digest: Digest,
+        content: Content,
+        size: int | None,
+        *,
+        executable: bool = False,
+        count: Callable[[int], None] | None = None,
+    ) -> None:
+        """Admit an object if its bytes are what *digest* and *size* promise.
+
+        With *executable* the object gets the x bits, for files that are hard links to it.
+        Raises `ObjectDamaged` before it reads where *content* announces another size, and
+        `LocalError`; nothing of it stays then.
+        """
+        if size is not None and content.size != size:
+            raise ObjectDamaged(f"has {content.size} bytes instead of {size}")
+        with self._scratch.file() as (private, descriptor):
+            written = 0
+            for chunk in verified(content.chunks, digest, content.size):
+                written += _write(descriptor, chunk, private)
+                if count is not None:
+                    count(len(chunk))
+            try:
+                os.fchmod(descriptor, 0o555 if executable else 0o444)
+            except OSError as error:
+                raise local_error(error, private) from error
+        self._announce(private, digest, written)
+
+    def publish(self) -> None:
+        """Give all that has arrived its name, now; raises `LocalError`."""
+        with self._lock:
+            arrived, self._arrived, self._arrived_bytes = self._arrived, [], 0
+        if not arrived:
+            return
+        try:
+            _sync(arrived[0][0].parent, [private for private, _, _ in arrived])
+            shelves = {self._name(*entry) for entry in arrived}
+            for shelf in shelves:
+                _sync_directory(shelf)
+        except OSError as error:
+            raise local_error(error) from error
+
+    def _announce(self, private: Path, digest: Digest, size: int) -> None:
+        with self._lock:
+            self._arrived.append((private, digest, size))
+            self._arrived_bytes += size
+            full = len(self._arrived) >= _BATCH or self._arrived_bytes >= _BATCH_BYTES
+        if full:
+            self.publish()
+
+    def _name(self, private: Path, digest: Digest, size: int) -> Path:
+        """Link *private* to its name and return the shelf that it stands on."""
+        target = self.path(digest)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(private, target)
+        except FileExistsError:
+            held = target.lstat()
+            if not stat.S_ISREG(held.st_mode) or held.st_size != size:
+                os.replace(private, target)  # what stands there is damaged; ours is verified
+        except OSError as error:
+            if error.errno not in {errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS}:
+                raise
+            os.rename(private, target)  # a file system without hard links
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(private)
+        return target.parent
+
+
+class Scratch:
+    """A directory of this run's own below *root*, made when needed and removed at the end.
+
+    The name says whose it is, so that the next run can remove what a killed one left.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._lock = threading.Lock()
+        self._path: Path | None = None
+
+    def directory(self) -> Path:
+        """Make the directory, once; raises `LocalError`."""
+        with self._lock:
+            if self._path is None:
+                path = self._root / f"{_owner()}-{os.getpid()}-{secrets.token_hex(4)}"
+                try:
+                    path.mkdir(parents=True)
+                except OSError as error:
+                    raise local_error(error, path) from error
+                self._path = path
+                self._remove_abandoned(path.name)
+            return self._path
+
+    @contextlib.contextmanager
+    def file(self) -> Iterator[tuple[Path, int]]:
+        """Make a file, open for writing; it is removed if the caller fails."""
+        path = self.directory() / secrets.token_hex(8)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise local_error(error, path) from error
+        try:
+            yield path, descriptor
+        except BaseException:
+            with contextlib.suppress(OSError):
+                path.unlink()
+            raise
+        finally:
+            os.close(descriptor)
+
+    def remove(self) -> None:
+        """Remove what is left, and the directory above when no other run uses it."""
+        with self._lock:
+            if self._path is not None:
+                shutil.rmtree(self._path, ignore_errors=True)
+                with contextlib.suppress(OSError):
+                    self._root.rmdir()
+                self._path = None
+
+    def _remove_abandoned(self, own: str) -> None:
+        """Remove the directories of runs that are dead, as far as this machine can tell."""
+        for name in os.listdir(self._root):
+            owner, _, process = name.rpartition("-")[0].rpartition("-")
+            if name != own and owner == _owner() and process.isdigit() and not _runs(int(process)):
+                shutil.rmtree(self._root / name, ignore_errors=True)
+
+
+def _owner() -> str:
+    """Name the set of processes among which a process id means something."""
+    try:
+        space = os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        space = 0
+    return f"{os.uname().nodename}-{space}".replace("/", "_")
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _write(descriptor: int, chunk: bytes, path: Path) -> int:
+    view = memoryview(chunk)
+    try:
+        while view:
+            view = view[os.write(descriptor, view) :]
+    except OSError as error:
+        raise local_error(error, path) from error
+    return len(chunk)
+
+
+def _sync(directory: Path, files: list[Path]) -> None:
+    """Bring *files* to the disk: with one call for the file system, or one by one."""
+    if len(files) > 1:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            if _syncfs(descriptor):
+                return
+        finally:
+            os.close(descriptor)
+    for file in files:
+        descriptor = os.open(file, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _syncfs(descriptor: int) -> bool:
+    """Call Linux's syncfs(2), which Python does not offer; tell whether it worked."""
+    try:
+        call = ctypes.CDLL(None, use_errno=True).syncfs
+    except (AttributeError, OSError):
+        return False
+    return bool(call(descriptor) == 0)
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:  # file systems that cannot
+            raise
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,118 @@
+"""The command line: arguments in, report and exit code out."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from pivot import __version__
+from pivot.cli.options import EXIT_CODES, Common, common_options
+from pivot.errors import ExitCode, PivotError, local_error
+from pivot.report import report_error
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+_COMMANDS = {
+    "push": "transfer",
+    "pull": "transfer",
+    "fetch": "transfer",
+    "checkout": "transfer",
+    "config": "config",
+    "remote": "remote",
+    "init": "init",
+}
+
+
+class _LazyGroup(click.Group):
+    """Loads the module of a command when it is needed: `--version` needs none."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"pivot.cli.{_COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=EXIT_CODES,
+)
+@click.version_option(__version__, prog_name="pivot-remote")
+@common_options
+def pivot(common: Common) -> None:
+    """Share the cached outputs of a Pivot pipeline through S3 or a shared folder.
+
+    Lock files in git say which outputs belong to a commit. 'push' uploads what they name,
+    'pull' downloads it and puts it in place. No project code is ever imported.
+
+    \b
+    Start with:
+      pivot config set remotes.origin s3://my-bucket/pivot-cache
+      pivot push
+      pivot pull
+    """
+    click.get_current_context().obj = common
+
+
+def run(arguments: Sequence[str]) -> ExitCode:
+    """Run one command; the answer is the exit code. Bugs alone raise."""
+    command = next((word for word in arguments if word in _COMMANDS), "")
+    as_json = "--json" in arguments
+    try:
+        code = pivot.main(args=list(arguments), prog_name="pivot", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return ExitCode(stop.exit_code)
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.USAGE
+    except PivotError as error:
+        return _show_error(command, error, as_json=as_json)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.FAILED
+    except OSError as error:
+        return _show_error(command, local_error(error), as_json=as_json)
+    return ExitCode(code or 0)
+
+
+def main() -> NoReturn:
+    """Start from the shell: what `pivot` and `python -m pivot` call."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = run(sys.argv[1:])
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        click.echo("Interrupted. The same command again completes.", err=True)
+        sys.stdout.flush()
+        os._exit(ExitCode.INTERRUPTED)  # transfers that are still under way are not waited for
+    sys.exit(int(code))
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    del number, frame
+    raise KeyboardInterrupt
+
+
+def _show_error(command: str, error: PivotError, *, as_json: bool) -> ExitCode:
+    report = report_error(command, error, as_json=as_json)
+    for line in report.out:
+        click.echo(line)
+    for line in report.err:
+        click.echo(line, err=True)
+    return report.code

@@ -1,0 +1,141 @@
+"""What every command has in common: its options, where it runs, how it answers."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from pivot.config import load_config
+from pivot.errors import MEANINGS, UsageError
+from pivot.project import Project, find_project, user_config
+from pivot.transfer import Meter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from click.shell_completion import CompletionItem
+
+    from pivot.api import Setup
+    from pivot.config import Config
+    from pivot.report import Report
+
+    Command = TypeVar("Command", bound=Callable[..., object])
+
+EXIT_CODES = "\b\nExit codes:\n" + "\n".join(
+    f"  {code.value:<4} {meaning}" for code, meaning in MEANINGS.items()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """The options that stand before or after the command alike."""
+
+    directory: Path
+    verbose: int = 0
+    quiet: bool = False
+
+    def project(self) -> Project:
+        """Find the project; says which root was chosen when asked to be verbose."""
+        project = find_project(self.directory, os.environ)
+        if self.verbose:
+            click.echo(f"Project root: {project.root}", err=True)
+        return project
+
+    def config(self, project: Project | None) -> Config:
+        """Read the configuration, inside or outside of a project."""
+        home = Path(os.environ.get("HOME") or os.path.expanduser("~"))
+        return load_config(project, user_config(home) if project is None else project.user_config)
+
+    def setup(self, jobs: int | None) -> Setup:
+        """Prepare a transfer with so many *jobs*, or as many as are configured."""
+        from pivot.api import Setup  # noqa: PLC0415  config commands do not need it
+
+        project = self.project()
+        config = self.config(project)
+        jobs = jobs if jobs is not None else config.number("remote.jobs")
+        return Setup(project, config, os.environ, jobs, self._meter())
+
+    def show(self, report: Report) -> int:
+        """Print a report and answer its exit code."""
+        if not self.quiet or report.out[:1] and report.out[0].startswith("{"):
+            for line in report.out:
+                click.echo(line)
+        for line in report.err:
+            click.echo(line, err=True)
+        return int(report.code)
+
+    def say(self, text: str) -> None:
+        """Print a line, unless quiet."""
+        if not self.quiet:
+            click.echo(text)
+
+    def _meter(self) -> Meter:
+        from pivot.progress import BarMeter, LineMeter, VerboseMeter  # noqa: PLC0415
+
+        if self.quiet:
+            return Meter()
+        if self.verbose:
+            return VerboseMeter(sys.stderr)
+        return BarMeter() if sys.stderr.isatty() else LineMeter(sys.stderr)
+
+
+def common_options(function: Command) -> Command:
+    """Give a command -C, -v and -q; it gets them as `common`, joined with the group's."""
+
+    @click.option("-C", "directory", metavar="DIR", help="Run as if started in DIR.")
+    @click.option("-v", "--verbose", count=True, help="Say more, a line for every object.")
+    @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+    @functools.wraps(function)
+    def wrapped(*, directory: str | None, verbose: int, quiet: bool, **rest: object) -> object:
+        ctx = click.get_current_context()
+        common = ctx.obj if isinstance(ctx.obj, Common) else Common(Path.cwd())
+        if directory is not None:
+            place = common.directory / directory
+            if not place.is_dir():
+                raise UsageError(f"-C {directory}: there is no such directory")
+            common = replace(common, directory=place)
+        common = replace(common, verbose=common.verbose + verbose, quiet=common.quiet or quiet)
+        return function(common, **rest)
+
+    return wrapped  # type: ignore[return-value]
+
+
+def complete_remotes(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer the names of the configured remotes."""
+    from click.shell_completion import CompletionItem  # noqa: PLC0415
+
+    del ctx, param
+    common = Common(Path.cwd())
+    remotes = common.config(common.project()).remotes
+    return [
+        CompletionItem(name, help=remote.url)
+        for name, remote in remotes.items()
+        if name.startswith(incomplete)
+    ]
+
+
+def complete_targets(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer stages and outputs."""
+    from click.shell_completion import CompletionItem  # noqa: PLC0415
+
+    from pivot.api import load_references  # noqa: PLC0415
+
+    del ctx, param
+    project = find_project(Path.cwd(), os.environ)
+    references = load_references(project)
+    paths = [
+        os.path.relpath(project.root / entry.output.path, project.here)
+        for entry in references.entries
+    ]
+    names = [*sorted(references.stages), *sorted(paths)]
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]

@@ -1,0 +1,140 @@
+"""`pivot remote`: the configured remotes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from pivot.cli.options import EXIT_CODES, Common, common_options, complete_remotes
+from pivot.config import OPTIONS, Config, RemoteSettings, parse_setting
+from pivot.errors import UsageError
+from pivot.report import dump
+
+if TYPE_CHECKING:
+    from pivot.report import Json
+
+_NAME = click.argument("name", shell_complete=complete_remotes)
+
+
+@click.group(epilog=EXIT_CODES)
+def remote() -> None:
+    """List, add and remove remotes.
+
+    \b
+    Examples:
+      pivot remote add origin s3://my-bucket/pivot-cache
+      pivot remote add lab s3://cache/p --endpoint https://s3.lab.example.org
+      pivot remote add nas file:///mnt/nas/pivot-cache
+      pivot remote default origin
+      pivot remote list
+    """
+
+
+@remote.command("list", epilog=EXIT_CODES)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@common_options
+def list_(common: Common, *, as_json: bool) -> None:
+    """Print every remote with its URL, and which one is the default."""
+    config = common.config(common.project())
+    remotes = config.remotes
+    default = _default(config)
+    if as_json:
+        click.echo(dump({"remotes": [_tree(found, default) for found in remotes.values()]}))
+    elif remotes:
+        for name, found in remotes.items():
+            click.echo(f"  {name}: {found.url}{' (default)' if name == default else ''}")
+    else:
+        click.echo("No remotes configured.")
+        click.echo("Use 'pivot config set remotes.<name> <url>' to add one.")
+
+
+@remote.command(epilog=EXIT_CODES)
+@click.argument("name")
+@click.argument("url")
+@click.option("--endpoint", metavar="URL", help="Of an S3-compatible service; else AWS.")
+@click.option("--region", metavar="NAME", help="Of the bucket; else found.")
+@click.option("--default", "as_default", is_flag=True, help="Make it the default.")
+@common_options
+def add(  # noqa: PLR0913
+    common: Common,
+    *,
+    name: str,
+    url: str,
+    endpoint: str | None,
+    region: str | None,
+    as_default: bool,
+) -> None:
+    """Add the remote NAME at URL: s3://bucket/prefix or file:///folder."""
+    from pivot.config_file import set_key  # noqa: PLC0415  the editor is heavy
+
+    project = common.project()
+    if name in common.config(project).remotes:
+        raise UsageError(
+            f"Remote '{name}' exists already", hint=f"pivot config set remotes.{name} {url}"
+        )
+    wanted = {f"remotes.{name}": url}
+    if endpoint:
+        wanted[f"remote_options.{name}.endpoint"] = endpoint
+    if region:
+        wanted[f"remote_options.{name}.region"] = region
+    if as_default:
+        wanted["default_remote"] = name
+    settings = {key: parse_setting(key, text) for key, text in wanted.items()}
+    for key, setting in settings.items():
+        set_key(project.config, key, setting)
+    common.say(f"Added remote '{name}': {url}")
+
+
+@remote.command(epilog=EXIT_CODES)
+@_NAME
+@common_options
+def remove(common: Common, *, name: str) -> None:
+    """Forget the remote NAME; what it holds is not touched."""
+    from pivot.config_file import unset_key  # noqa: PLC0415  the editor is heavy
+
+    project = common.project()
+    config = common.config(project)
+    _known(config, name)
+    keys = [f"remotes.{name}", *(f"remote_options.{name}.{option}" for option in OPTIONS)]
+    if config.get("default_remote")[0] == name:
+        keys.append("default_remote")
+    removed = [unset_key(project.config, key) for key in keys]
+    if not removed[0]:
+        raise UsageError(
+            f"Remote '{name}' is in the user's configuration",
+            hint=f"pivot config unset --global remotes.{name}",
+        )
+    common.say(f"Removed remote '{name}'")
+
+
+@remote.command(epilog=EXIT_CODES)
+@_NAME
+@common_options
+def default(common: Common, *, name: str) -> None:
+    """Make NAME the default remote."""
+    from pivot.config_file import set_key  # noqa: PLC0415  the editor is heavy
+
+    project = common.project()
+    _known(common.config(project), name)
+    set_key(project.config, "default_remote", name)
+    common.say(f"Set default remote to '{name}'")
+
+
+def _tree(found: RemoteSettings, default: str) -> Json:
+    tree: dict[str, Json] = {
+        "name": found.name,
+        "url": found.url,
+        "default": found.name == default,
+    }
+    return tree | {key: getattr(found, key) for key in OPTIONS if getattr(found, key)}
+
+
+def _known(config: Config, name: str) -> RemoteSettings:
+    return config.remote(name)
+
+
+def _default(config: Config) -> str:
+    chosen = str(config.get("default_remote")[0])
+    only = next(iter(config.remotes)) if len(config.remotes) == 1 else ""
+    return chosen or only

@@ -1,0 +1,298 @@
+"""Configuration by level: which keys there are, what they may hold, and which value wins."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from pivot.documents import Value, load_yaml, mapping
+from pivot.errors import InvalidDocument, UsageError
+from pivot.remote_url import parse_remote_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pivot.project import Project
+
+Setting: TypeAlias = "str | int | bool | list[str] | dict[str, int]"
+
+
+class Level(StrEnum):
+    """Where a value comes from."""
+
+    LOCAL = "local"
+    GLOBAL = "global"
+    DEFAULT = "default"
+    UNKNOWN = "unknown"
+
+
+class Link(StrEnum):
+    """How a file of the workspace shares the bytes of its object in the cache."""
+
+    HARDLINK = "hardlink"
+    SYMLINK = "symlink"
+    COPY = "copy"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteSettings:
+    """A configured remote; an empty *endpoint*, *region* or *profile* is left to the AWS chain."""
+
+    name: str
+    url: str
+    endpoint: str = ""
+    region: str = ""
+    profile: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One configuration key: its *default*, what it means, and how its text is read.
+
+    *used* is false for keys of the real Pivot that this tool shows and keeps, but does not need.
+    """
+
+    default: Setting
+    meaning: str
+    parse: Callable[[str, Value], Setting]
+    used: bool = True
+
+
+def _text(key: str, value: Value) -> str:
+    if isinstance(value, str):
+        return value
+    raise ValueError(f"'{key}' must be a text")
+
+
+def _at_least(least: int) -> Callable[[str, Value], int]:
+    words = {0: "a non-negative integer", 1: "a positive integer"}.get(least, "an integer")
+
+    def parse(key: str, value: Value) -> int:
+        if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9_]{1,18}", value):
+            number = int(value)
+            if number >= least:
+                return number
+        raise ValueError(f"'{key}' must be {words}")
+
+    return parse
+
+
+def _links(key: str, value: Value) -> list[str]:
+    names = [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+    allowed = [str(link) for link in Link]
+    chosen = [name for name in names if isinstance(name, str) and name]
+    if not chosen or len(chosen) != len(names) or any(name not in allowed for name in chosen):
+        raise ValueError(f"'{key}' must be a list of hardlink, symlink, copy")
+    return chosen
+
+
+def _flag(key: str, value: Value) -> bool:
+    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    if isinstance(value, str) and value.lower() in words:
+        return words[value.lower()]
+    raise ValueError(f"'{key}' must be true or false")
+
+
+def _resources(key: str, value: Value) -> dict[str, int]:
+    if isinstance(value, dict):
+        return {name: _at_least(1)(f"{key}.{name}", number) for name, number in value.items()}
+    raise ValueError(f"'{key}' must map names to positive integers")
+
+
+KEYS: Mapping[str, Key] = {
+    "cache.checkout_mode": Key(
+        [str(link) for link in Link], "Checkout strategy (hardlink,symlink,copy)", _links
+    ),
+    "cache.dir": Key(".pivot/cache", "Local cache directory", _text),
+    "core.max_workers": Key(-2, "Most parallel workers", _at_least(-(10**6)), used=False),
+    "core.run_history_retention": Key(100, "Keep last N runs", _at_least(1), used=False),
+    "core.state_dir": Key(".pivot", "State directory path", _text, used=False),
+    "core.unsafe_fingerprinting": Key(False, "Allow unsafe closures", _flag, used=False),  # noqa: FBT003
+    "default_remote": Key("", "Default remote name", _text),
+    "diff.max_rows": Key(10000, "Max rows for diff operations", _at_least(1), used=False),
+    "display.precision": Key(5, "Decimal precision for metrics", _at_least(0), used=False),
+    "remote.connect_timeout": Key(10, "Connection timeout (seconds)", _at_least(1)),
+    "remote.jobs": Key(20, "Concurrent transfer jobs", _at_least(1)),
+    "remote.read_timeout": Key(60, "Longest silence of the remote (seconds)", _at_least(1)),
+    "remote.retries": Key(10, "Retry attempts", _at_least(0)),
+    "resources": Key({}, "Scheduler resource capacities", _resources, used=False),
+    "watch.debounce": Key(300, "Debounce delay (ms)", _at_least(0), used=False),
+}
+"""Every key with a fixed name, as the real Pivot has them; `read_timeout` is our own."""
+
+OPTIONS = ("endpoint", "region", "profile")
+_REMOTE = re.compile(r"remotes\.([a-zA-Z0-9_-]+)")
+_OPTION = re.compile(r"remote_options\.([a-zA-Z0-9_-]+)\.(endpoint|region|profile)")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The merged configuration: each key's value with the level that it comes from."""
+
+    settings: Mapping[str, tuple[Setting, Level]]
+
+    def get(self, key: str) -> tuple[Setting | None, Level]:
+        """Look a key up: its value and level, or its default, or `None` where it has neither."""
+        if key in self.settings:
+            return self.settings[key]
+        if key in KEYS:
+            return KEYS[key].default, Level.DEFAULT
+        return None, Level.UNKNOWN
+
+    def number(self, key: str) -> int:
+        """Look up a key that holds a whole number."""
+        value, _ = self.get(key)
+        assert isinstance(value, int), key  # noqa: S101  parsed so
+        return value
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """The ways to place a file, to be tried in this order."""
+        value, _ = self.get("cache.checkout_mode")
+        assert isinstance(value, list)  # noqa: S101  parsed so
+        return tuple(Link(name) for name in value)
+
+    def cache_dir(self, project: Project, environment: Mapping[str, str]) -> Path:
+        """Where the cache is; PIVOT_CACHE_DIR wins when it is not blank."""
+        chosen = environment.get("PIVOT_CACHE_DIR", "").strip() or str(self.get("cache.dir")[0])
+        return project.root / chosen
+
+    @property
+    def remotes(self) -> dict[str, RemoteSettings]:
+        """Every configured remote by name."""
+        found: dict[str, RemoteSettings] = {}
+        for key in self.settings:
+            if match := _REMOTE.fullmatch(key):
+                name = match[1]
+                values = {
+                    option: str(self.settings[f"remote_options.{name}.{option}"][0])
+                    for option in OPTIONS
+                    if f"remote_options.{name}.{option}" in self.settings
+                }
+                found[name] = RemoteSettings(name, str(self.settings[key][0]), **values)
+        return found
+
+    def remote(self, name: str | None = None) -> RemoteSettings:
+        """Choose a remote: by *name*, else the default, else the only one; raises `UsageError`."""
+        remotes = self.remotes
+        if not remotes:
+            raise UsageError(
+                "No remotes configured. Use 'pivot config set remotes.<name> <url>' to add one.",
+                hint="Run 'pivot remote list' to see available remotes",
+            )
+        wanted = name or str(self.get("default_remote")[0])
+        if not wanted and len(remotes) > 1:
+            raise UsageError(
+                "No default remote set and multiple remotes configured. Use -r <name> to specify a "
+                "remote or 'pivot config set default_remote <name>' to set a default."
+            )
+        wanted = wanted or next(iter(remotes))
+        if wanted not in remotes:
+            raise UsageError(
+                f"Remote '{wanted}' not found",
+                hint="Run 'pivot remote list' to see available remotes",
+            )
+        return remotes[wanted]
+
+
+def load_config(project: Project | None, user_file: Path) -> Config:
+    """Read and merge the user's and the project's configuration; raises `InvalidDocument`."""
+    settings = load_level(user_file, Level.GLOBAL)
+    if project is not None:
+        settings |= load_level(project.config, Level.LOCAL)
+    return Config(settings)
+
+
+def load_level(path: Path, level: Level) -> dict[str, tuple[Setting, Level]]:
+    """Read the keys of one file; a file that is not there holds none."""
+    if not path.exists():
+        return {}
+    settings: dict[str, tuple[Setting, Level]] = {}
+    problems: list[str] = []
+    for key, value in _flatten(mapping(load_yaml(path), path)):
+        try:
+            check_level(key, level)
+            known = KEYS.get(key)
+            if known is not None and not known.used:
+                settings[key] = (_lenient(known, key, value), level)
+            elif is_key(key):
+                settings[key] = (_parse(key, value), level)
+            elif key.startswith(("remotes.", "remote_options.")):
+                raise ValueError(f"unknown key '{key}'")  # noqa: TRY301
+        except ValueError as error:
+            problems.append(str(error))
+        except UsageError as error:
+            problems.append(error.message)
+    if problems:
+        raise InvalidDocument(path, problems, hint="see 'pivot config list' and 'pivot config set'")
+    return settings
+
+
+def parse_setting(key: str, text: str) -> Setting:
+    """Read what a user wants to set; raises `UsageError` with the reason."""
+    if not is_key(key):
+        raise UsageError(f"Unknown config key: '{key}'", hint=_nearest(key))
+    if key.startswith("remotes."):
+        try:
+            parse_remote_url(text)
+        except UsageError as error:
+            raise UsageError(f"'{key}' {error.message}", hint=error.hint) from error
+    try:
+        return _parse(key, text)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def is_key(key: str) -> bool:
+    """Tell whether *key* is one that can be set."""
+    return key in KEYS or bool(_REMOTE.fullmatch(key) or _OPTION.fullmatch(key))
+
+
+def check_level(key: str, level: Level) -> None:
+    """Refuse a profile from the project: a repository may not choose whose credentials are used."""
+    if level is Level.LOCAL and key.startswith("remote_options.") and key.endswith(".profile"):
+        raise UsageError(
+            f"'{key}' may be set for the user only, not in the project",
+            hint=f"pivot config set --global {key} NAME, or set AWS_PROFILE",
+        )
+
+
+def _parse(key: str, value: Value) -> Setting:
+    if key in KEYS:
+        return KEYS[key].parse(key, value)
+    if _OPTION.fullmatch(key) and key.endswith(".endpoint"):
+        text = _text(key, value)
+        if not re.match(r"https?://[^/\s]+", text):
+            raise ValueError(f"'{key}' must be a URL such as https://s3.example.org")
+        return text
+    return _text(key, value)
+
+
+def _lenient(known: Key, key: str, value: Value) -> Setting:
+    """Read a key that only the real Pivot uses: its mistakes are not ours to stop at."""
+    try:
+        return known.parse(key, value)
+    except ValueError:
+        return str(value)
+
+
+def _flatten(tree: Mapping[str, Value], above: str = "") -> list[tuple[str, Value]]:
+    """List the leaves by dotted key; our `folders` are shown among the `remotes`."""
+    leaves: list[tuple[str, Value]] = []
+    for name, value in tree.items():
+        key = f"{above}{name}"
+        if isinstance(value, dict) and key not in KEYS:
+            leaves += _flatten(value, "remotes." if key == "folders" else f"{key}.")
+        else:
+            leaves.append((key, value))
+    return leaves
+
+
+def _nearest(key: str) -> str:
+    import difflib  # noqa: PLC0415
+
+    near = difflib.get_close_matches(key, [*KEYS, "remotes.origin", "remote_options.origin.region"])
+    return f"did you mean '{near[0]}'?" if near else "see 'pivot config list'"

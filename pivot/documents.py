@@ -1,0 +1,165 @@
+"""Read YAML documents that may be hostile; write files whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import tempfile
+from typing import TYPE_CHECKING, TypeAlias
+
+from pivot.errors import InvalidDocument, local_error
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from yaml._yaml import Mark as FastMark
+    from yaml.error import Mark as PlainMark
+    from yaml.nodes import MappingNode
+
+    Mark: TypeAlias = FastMark | PlainMark
+
+Value: TypeAlias = "str | list[Value] | dict[str, Value]"
+"""A document as text alone: numbers, dates and `null` stay the words that stand in the file."""
+
+MAX_BYTES = 64 * 1024 * 1024
+MAX_DEPTH = 100
+MAX_ALIASES = 1000
+
+
+def load_yaml(path: Path) -> Value:
+    """Read a YAML file with every scalar as text, so that a hash such as `1234e56789012345` stays.
+
+    An empty file is an empty mapping. Raises `InvalidDocument` with the line, `LocalError`.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise local_error(error, path) from error
+    return parse_yaml(data, path)
+
+
+def parse_yaml(data: bytes, path: Path | str) -> Value:
+    """Read YAML from *data*; *path* is for the error alone. See `load_yaml`."""
+    import yaml  # noqa: PLC0415  a heavy package, loaded where it is needed
+
+    if len(data) > MAX_BYTES:
+        raise InvalidDocument(path, [f"is larger than {MAX_BYTES // 2**20} MiB"])
+    try:
+        text = data.decode("utf-8-sig")
+        if _may_be_deep(text):
+            _check_limits(text, path)
+        loaded: Value | None = yaml.load(text, _text_loader())
+    except UnicodeDecodeError as error:
+        raise InvalidDocument(path, [f"is not UTF-8 text (byte {error.start})"]) from error
+    except yaml.YAMLError as error:
+        raise InvalidDocument(path, [_explain(error)]) from error
+    return {} if loaded is None or loaded == "" else loaded
+
+
+def mapping(value: Value | None, path: Path | str, place: str = "the document") -> dict[str, Value]:
+    """Take *value* as a mapping, or raise `InvalidDocument`."""
+    if isinstance(value, dict):
+        return value
+    raise InvalidDocument(path, [f"{place} must be a mapping, not {kind(value)}"])
+
+
+def kind(value: object) -> str:
+    """Name the type of a loaded value for an error message."""
+    names = {dict: "a mapping", list: "a list", str: f"{value!r:.60}", type(None): "nothing"}
+    return names.get(type(value), type(value).__name__)
+
+
+def _text_loader() -> type:
+    import yaml  # noqa: PLC0415
+
+    class TextLoader(getattr(yaml, "CBaseLoader", yaml.BaseLoader)):  # type: ignore[misc]
+        """Every scalar is text, and a key that stands twice is an error."""
+
+        def construct_mapping(self, node: MappingNode, deep: bool = False) -> dict[str, Value]:  # noqa: FBT001, FBT002
+            try:
+                made: dict[str, Value] = super().construct_mapping(node, deep=deep)
+            except TypeError as error:
+                raise yaml.constructor.ConstructorError(
+                    None, None, "a key must be text", node.start_mark
+                ) from error
+            if len(made) != len(node.value):
+                keys = [key.value for key, _ in node.value]
+                twice = next(key for key in keys if keys.count(key) > 1)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {twice!r} stands twice", node.start_mark
+                )
+            return made
+
+    return TextLoader
+
+
+def _may_be_deep(text: str) -> bool:
+    """Tell quickly whether the exact check is needed; what Pivot itself writes never needs it.
+
+    libyaml builds nested collections by recursion and dies of 200,000 `[`; aliases can double a
+    document's size at every level.
+    """
+    if "*" in text or text.count("[") + text.count("{") > MAX_DEPTH // 2:
+        return True
+    openers = re.compile(r"^ {40}| {2}(?:[-?:] ){20}|^(?:[-?:] ){20}", re.MULTILINE)
+    return openers.search(text) is not None
+
+
+def _check_limits(text: str, path: Path | str) -> None:
+    """Walk the stream of events, which needs no recursion, and stop at what is out of measure."""
+    import yaml  # noqa: PLC0415
+
+    depth = aliases = 0
+    for event in yaml.parse(text, Loader=getattr(yaml, "CLoader", yaml.Loader)):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        elif isinstance(event, yaml.AliasEvent):
+            aliases += 1
+        if depth > MAX_DEPTH or aliases > MAX_ALIASES:
+            what = f"nested deeper than {MAX_DEPTH}" if depth > MAX_DEPTH else "too many aliases"
+            raise InvalidDocument(path, [f"line {_line(event.start_mark)}: {what}"])
+
+
+def _line(mark: Mark | None) -> int:
+    return mark.line + 1 if mark is not None else 0
+
+
+def _explain(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    return f"line {mark.line + 1}: {problem}" if mark is not None else f"not valid YAML: {problem}"
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Give *path* the content *data* whole or not at all, keeping its mode; raises `LocalError`.
+
+    A symlink is followed, so that a configuration kept elsewhere stays there.
+    """
+    target = path.resolve()
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        try:
+            with open(descriptor, "wb") as file:
+                file.write(data)
+                os.fchmod(file.fileno(), mode)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(name, target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+            raise
+    except OSError as error:
+        raise local_error(error, path) from error
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

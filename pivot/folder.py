@@ -1,0 +1,75 @@
+"""A remote in a folder that several machines see: `file:///folder`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pivot.cache import Cache
+from pivot.errors import (
+    LocalError,
+    ObjectError,
+    ObjectMissing,
+    ObjectUnreachable,
+    RemoteError,
+    local_error,
+)
+from pivot.objects import Content, Digest, read_chunks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+    from pathlib import Path
+
+
+class FolderRemote:
+    """The folder at *path* has the layout of a cache, and the same door."""
+
+    def __init__(self, path: Path) -> None:
+        self._objects = Cache(path)
+        self.url = path.as_uri()
+
+    def close(self) -> None:
+        """See `Remote.close`."""
+        self._objects.close()
+
+    def stat(self, digests: Collection[Digest]) -> dict[Digest, int | None]:
+        """See `Remote.stat`; a folder that is not there is not an empty one."""
+        if not self._objects.root.is_dir():
+            raise RemoteError(
+                f"{self.url}: there is no such folder", hint="is it mounted? else make it: mkdir"
+            )
+        try:
+            return dict(self._objects.stat(digests))
+        except LocalError as error:
+            raise RemoteError(error.message, hint=error.hint) from error
+
+    def upload(
+        self, digest: Digest, source: Path, size: int | None, *, count: Callable[[int], None]
+    ) -> bool:
+        """See `Remote.upload`."""
+        if digest in self._objects.stat([digest]):
+            return True
+        try:
+            found = source.stat().st_size
+        except OSError as error:
+            raise local_error(error, source) from error
+        content = Content(found, read_chunks(source))
+        self._objects.receive(digest, content, size, count=count)
+        return False
+
+    def download(self, digest: Digest) -> Content:
+        """See `Remote.download`."""
+        path = self._objects.path(digest)
+        try:
+            return Content(path.stat().st_size, _readable(path))
+        except FileNotFoundError as error:
+            raise ObjectMissing("is not there any more") from error
+        except OSError as error:
+            raise ObjectError(local_error(error).message) from error
+
+
+def _readable(path: Path) -> Iterator[bytes]:
+    """Read a file of the folder: a failure is one of this object, not of the local disk."""
+    try:
+        yield from read_chunks(path)
+    except LocalError as error:
+        raise ObjectUnreachable(error.message, hint=error.hint) from error

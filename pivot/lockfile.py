@@ -1,0 +1,205 @@
+"""A stage's lock file as a value. Its keys on disk occur here and in `tracked` only.
+
+The format and its generations are described in docs/format.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from pivot.documents import Value, kind, load_yaml, mapping
+from pivot.errors import InvalidDocument
+from pivot.objects import Digest, Directory, File, Output, is_digest
+from pivot.project import data_path
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+# What releases before 0.3 leave out of a directory; names that such a directory never lists.
+IGNORED_NAMES = frozenset(
+    "__pycache__ .venv venv .git .hg .svn .idea .vscode node_modules .pivot dist build".split()
+)
+IGNORED_ENDINGS = (".pyc", ".pyo", ".swp", ".swo", "~")
+
+
+@dataclass(frozen=True, slots=True)
+class StageLock:
+    """What one lock file records: the *outputs* of *stage* that are kept in the cache.
+
+    *undecided* are outputs of the oldest generation, which does not say whether they are cached:
+    those that git tracks are not.
+    """
+
+    stage: str
+    document: str
+    outputs: tuple[Output, ...]
+    undecided: tuple[Output, ...] = ()
+    uncached: tuple[Output, ...] = ()
+
+
+def load_lock(path: Path, root: Path) -> StageLock:
+    """Read the lock file at *path* of the project at *root*.
+
+    Raises `InvalidDocument`, `UnsafePath`, `LocalError`.
+    """
+    document = path.relative_to(root).as_posix()
+    tree = mapping(load_yaml(path), document)
+    problems: list[str] = []
+    for key in ("code_manifest", "params"):
+        if not isinstance(tree.get(key), dict):
+            problems.append(f"{key} must be a mapping, not {kind(tree.get(key))}")
+    for key in ("deps", "outs"):
+        if not isinstance(tree.get(key), list):
+            problems.append(f"{key} must be a list, not {kind(tree.get(key))}")
+    if problems:
+        raise InvalidDocument(document, problems, hint=_RESTORE)
+    lock = _Lock(stage_name(document), document, tree)
+    for number, entry in enumerate(tree["outs"]):
+        lock.read_output(f"outs[{number}]", entry)
+    if lock.problems:
+        raise InvalidDocument(document, lock.problems, hint=_RESTORE)
+    return StageLock(
+        lock.stage, document, tuple(lock.cached), tuple(lock.undecided), tuple(lock.uncached)
+    )
+
+
+_RESTORE = "restore the file from git, or run the stage again"
+
+
+def stage_name(document: str) -> str:
+    """Name the stage of a lock file: its path below `stages/`, after the directory that has them.
+
+    `.pivot/stages/demo/train.lock` is `demo/train`; `b/.pivot/stages/make.lock` is `b/make`.
+    """
+    above, _, name = document.removesuffix(".lock").rpartition(".pivot/stages/")
+    return above + name
+
+
+@dataclass
+class _Lock:
+    """A lock file while it is read."""
+
+    stage: str
+    document: str
+    tree: Mapping[str, Value]
+    problems: list[str] = field(default_factory=list)
+    cached: list[Output] = field(default_factory=list)
+    undecided: list[Output] = field(default_factory=list)
+    uncached: list[Output] = field(default_factory=list)
+
+    def read_output(self, place: str, entry: Value) -> None:
+        if not isinstance(entry, dict):
+            self.problems.append(f"{place} must be a mapping, not {kind(entry)}")
+            return
+        path = entry.get("path")
+        if not isinstance(path, str) or not path:
+            self.problems.append(f"{place}.path is missing")
+            return
+        tag = self._tag(entry)
+        old = tag is None and "empty_dirs" not in entry
+        output = read_output(entry, path, self.document, place, self.problems, old=old)
+        if isinstance(output, Directory) and "key" not in entry:
+            files = tuple(replace(file, lenient=True) for file in output.files)
+            output = replace(output, files=files)
+        if output is not None:
+            self._keep(output, entry, tag)
+
+    def _tag(self, entry: Mapping[str, Value]) -> Value | None:
+        """Read what releases since 0.5.8 say of an output: data, metric, plot or directory."""
+        key = entry.get("key")
+        # the last part of a stage's name identifies it where its pipeline's name is left out
+        identity = self.stage if key in {None, "null", "~", ""} else f"{self.stage}:{key}"
+        manifest = self.tree["code_manifest"]
+        assert isinstance(manifest, dict)  # noqa: S101  checked by load_lock
+        return manifest.get(f"out:{identity}:tag")
+
+    def _keep(self, output: Output, entry: Mapping[str, Value], tag: Value | None) -> None:
+        if "cached" in entry:
+            cached: bool | None = entry["cached"] != "false"
+        elif tag is not None:
+            cached = tag != "metric"
+        elif "key" in entry:  # schema 2 always puts metrics, and nothing else, there
+            cached = not output.path.startswith("metrics/")
+        else:
+            cached = None
+        {True: self.cached, False: self.uncached, None: self.undecided}[cached].append(output)
+
+
+def read_output(  # noqa: PLR0913
+    entry: Mapping[str, Value],
+    path: str,
+    document: str,
+    place: str,
+    problems: list[str],
+    *,
+    old: bool,
+) -> Output | None:
+    """Read what lock and `.pvt` files say alike of a file or directory at *path*.
+
+    Adds to *problems*, and then answers `None`. *old* says that the release that wrote it may
+    have left out ignored names. Raises `UnsafePath`.
+    """
+    count = len(problems)
+    path = data_path(path, document)
+    digest = _digest(entry.get("hash"), f"{place}.hash".removeprefix("."), problems)
+    if "manifest" not in entry:
+        size = _size(entry["size"], "size", problems) if "size" in entry else None
+        return File(path, digest, size) if len(problems) == count else None
+    manifest, empty = entry["manifest"], entry.get("empty_dirs", [])
+    if not isinstance(manifest, list) or not isinstance(empty, list):
+        problems.append(f"{place}: manifest and empty_dirs must be lists".removeprefix(": "))
+        return None
+    files = [
+        _member(item, path, f"{place}.manifest[{number}]".removeprefix("."), document, problems)
+        for number, item in enumerate(manifest)
+    ]
+    bare = [data_path(f"{path}/{name}", document) for name in empty if isinstance(name, str)]
+    if len(bare) != len(empty):
+        problems.append(f"{place}.empty_dirs must be a list of names".removeprefix("."))
+    if len(problems) > count:
+        return None
+    members = tuple(file for file in files if file is not None)
+    skips = old and not any(is_ignored(file.path[len(path) + 1 :]) for file in members)
+    return Directory(path, digest, members, tuple(bare), skips)
+
+
+def is_ignored(relative: str) -> bool:
+    """Tell whether old releases leave the file at this path inside a directory output out."""
+    *above, name = relative.split("/")
+    return (
+        not IGNORED_NAMES.isdisjoint(above)
+        or name in IGNORED_NAMES
+        or name.endswith(IGNORED_ENDINGS)
+        or name.startswith(".#")
+    )
+
+
+def _member(item: Value, above: str, place: str, document: str, problems: list[str]) -> File | None:
+    if not isinstance(item, dict):
+        problems.append(f"{place} must be a mapping, not {kind(item)}")
+        return None
+    name, executable = item.get("relpath"), item.get("isexec", "false")
+    if not isinstance(name, str) or not name:
+        problems.append(f"{place}.relpath is missing")
+        return None
+    if executable not in {"true", "false"}:
+        problems.append(f"{place}.isexec must be true or false, not {kind(executable)}")
+    digest = _digest(item.get("hash"), f"{place}.hash", problems)
+    size = _size(item.get("size"), f"{place}.size", problems)
+    return File(data_path(f"{above}/{name}", document), digest, size, executable == "true")
+
+
+def _digest(value: Value | None, place: str, problems: list[str]) -> Digest:
+    if isinstance(value, str) and is_digest(value):
+        return Digest(value)
+    problems.append(f"{place} must be 16 hexadecimal digits, not {kind(value)}")
+    return Digest("")
+
+
+def _size(value: Value | None, place: str, problems: list[str]) -> int | None:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:  # noqa: PLR2004
+        return int(value)
+    problems.append(f"{place} must be a number of bytes, not {kind(value)}")
+    return None

@@ -1,0 +1,150 @@
+"""Contents named by digest: how they are hashed, named and checked, and what refers to them."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NewType, TypeAlias
+
+import xxhash
+
+from pivot.errors import ObjectDamaged, local_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+Digest = NewType("Digest", str)
+"""xxh64 with seed 0 over the bytes, as 16 lower-case hexadecimal digits."""
+
+CHUNK = 256 * 1024
+"""Bytes read at a time: the fastest size for hashing (measured), and small next to a part."""
+
+_DIGEST = re.compile(r"[0-9a-f]{16}")
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file at a *path* from the project root, with `/` between names.
+
+    *size* is in bytes, `None` where the lock does not record it. *executable* is the owner's x
+    bit, `None` where the format does not record one (an output that is a single file); with
+    *lenient* a link may have the other bit, as the oldest release leaves it.
+    """
+
+    path: str
+    digest: Digest
+    size: int | None = None
+    executable: bool | None = None
+    lenient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """A directory at *path*: its *files* (with their full paths) and *empty* directories.
+
+    *skips_ignored* says that the release that wrote it may have left out names such as
+    `__pycache__`, so that their presence in the workspace is no difference.
+    """
+
+    path: str
+    digest: Digest
+    files: tuple[File, ...]
+    empty: tuple[str, ...] = ()
+    skips_ignored: bool = False
+
+
+Output: TypeAlias = File | Directory
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """An object on its way: *size* bytes in *chunks*, which can be read once."""
+
+    size: int
+    chunks: Iterable[bytes]
+
+
+def is_digest(text: object) -> bool:
+    """Tell whether *text* has the form of a digest."""
+    return isinstance(text, str) and _DIGEST.fullmatch(text) is not None
+
+
+def parse_digest(text: str) -> Digest:
+    """Read a digest, or raise `ValueError`."""
+    if not is_digest(text):
+        raise ValueError(f"not a digest of 16 hexadecimal digits: {text!r}")
+    return Digest(text)
+
+
+def object_name(digest: Digest) -> str:
+    """Name an object below a root: `ab12…` becomes `files/ab/12…`."""
+    return f"files/{digest[:2]}/{digest[2:]}"
+
+
+def parse_object_name(name: str) -> Digest | None:
+    """Read `files/ab/12…` back; `None` for any other name, which is not ours."""
+    kind, _, rest = name.partition("/")
+    head, _, tail = rest.partition("/")
+    return (
+        Digest(head + tail)
+        if kind == "files" and len(head) == 2 and is_digest(head + tail)
+        else None
+    )  # noqa: E501, PLR2004
+
+
+def files_of(output: Output) -> tuple[File, ...]:
+    """List the files of an output: itself, or what its directory holds."""
+    return (output,) if isinstance(output, File) else output.files
+
+
+def digest_bytes(data: bytes) -> Digest:
+    """Hash *data*."""
+    return Digest(xxhash.xxh64_hexdigest(data))
+
+
+def digest_file(path: str | os.PathLike[str], *, dir_fd: int | None = None) -> Digest:
+    """Hash the file at *path* in bounded memory; raises `OSError`."""
+    hasher = xxhash.xxh64()
+    buffer = bytearray(CHUNK)
+    view = memoryview(buffer)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=dir_fd)
+    with open(descriptor, "rb", buffering=0) as file:
+        while count := file.readinto(view):
+            hasher.update(view[:count])
+    return Digest(hasher.hexdigest())
+
+
+def read_chunks(path: str | os.PathLike[str], size: int = CHUNK) -> Iterator[bytes]:
+    """Read the file at *path* piece by piece; raises `LocalError`."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            while chunk := file.read(size):
+                yield chunk
+    except OSError as error:
+        raise local_error(error, path) from error
+
+
+def verified(chunks: Iterable[bytes], digest: Digest, size: int | None) -> Iterator[bytes]:
+    """Pass *chunks* on, the last one only when all of them are what *digest* and *size* promise.
+
+    Whoever keeps what this yields only after it is exhausted keeps no wrong bytes. Raises
+    `ObjectDamaged` as soon as there are more bytes than *size*.
+    """
+    hasher = xxhash.xxh64()
+    count = 0
+    held = b""
+    for chunk in chunks:
+        count += len(chunk)
+        if size is not None and count > size:
+            raise ObjectDamaged(f"has more than the recorded {size} bytes")
+        hasher.update(chunk)
+        if held:
+            yield held
+        held = chunk
+    if size is not None and count != size:
+        raise ObjectDamaged(f"has {count} bytes instead of {size}")
+    if (found := hasher.hexdigest()) != digest:
+        raise ObjectDamaged(f"its bytes hash to {found}")
+    if held:
+        yield held

@@ -1,0 +1,212 @@
+"""Carry a checkout plan out: put objects where the workspace needs them, each one atomically."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pivot.config import Link
+from pivot.copying import copy_file
+from pivot.errors import PivotError, local_error
+from pivot.objects import Directory, File, Output
+from pivot.plan import CheckoutPlan, OutputPlan, Step
+from pivot.tree import Tree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from pivot.cache import Cache, Scratch
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+_CANNOT_LINK = frozenset(
+    {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS, errno.EOPNOTSUPP}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What became of one output: how many files were placed, or why none of the rest."""
+
+    path: str
+    files: int
+    error: PivotError | None = None
+
+
+def place(
+    plan: CheckoutPlan,
+    root: Path,
+    *,
+    cache: Cache,
+    scratch: Scratch,
+    links: Sequence[Link],
+    placed: Callable[[int], None] = lambda count: None,
+) -> list[Placed]:
+    """Place what *plan* says below *root*; the failure of an output does not stop the others.
+
+    *links* are tried in order. Raises `LocalError` where no other output could succeed either.
+    """
+    results = []
+    with Tree(root) as tree:
+        placer = _Placer(tree, cache, scratch, tuple(links))
+        for output in plan:
+            if output.problem is not None or output.refused:
+                continue
+            count = 0
+            try:
+                count = placer.place(output)
+                results.append(Placed(output.output.path, count))
+            except PivotError as error:
+                cause = error.__cause__
+                if isinstance(cause, OSError) and cause.errno in _FULL:
+                    raise
+                results.append(Placed(output.output.path, count, error))
+            placed(count)
+    return results
+
+
+class _Placer:
+    def __init__(self, tree: Tree, cache: Cache, scratch: Scratch, links: tuple[Link, ...]) -> None:
+        self._tree = tree
+        self._cache = cache
+        self._scratch = scratch
+        self._links = links
+
+    def place(self, plan: OutputPlan) -> int:
+        """Place one output and return how many of its files were placed."""
+        files = [file for file, step in plan.steps if step in {Step.CREATE, Step.REPLACE}]
+        swap = plan.output.path in plan.remove
+        if plan.build and isinstance(plan.output, Directory) and not _incomplete(plan):
+            self._build(plan.output, files, swap=swap)
+            return len(files)
+        for file in files:
+            self._place_file(file, replace=True)
+        for path in plan.remove:
+            self._remove(path)
+            self._prune(path, plan.output)
+        if isinstance(plan.output, Directory) and not _incomplete(plan):
+            for path in plan.output.empty:
+                self._tree.open(path, make=True)
+        return len(files)
+
+    def _build(self, output: Directory, files: Sequence[File], *, swap: bool) -> None:
+        """Build a directory aside and give it its name when it is whole."""
+        aside = self._scratch.directory() / secrets.token_hex(8)
+        cut = len(output.path) + 1
+        made: set[Path] = set()
+        try:
+            aside.mkdir()
+            for file in files:
+                target = aside / file.path[cut:]
+                if target.parent not in made:
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    made.add(target.parent)
+                self._make(file, str(target), None)
+            for path in output.empty:
+                (aside / path[cut:]).mkdir(parents=True, exist_ok=True)
+            if swap:
+                self._remove(output.path)
+            above, name = self._tree.parent(output.path, make=True)
+            os.rename(aside, name, dst_dir_fd=above)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise local_error(error, output.path) from error
+            # the output is on another file system than .pivot: fill it in place
+            for file in files:
+                self._place_file(file, replace=True)
+            for path in output.empty:
+                self._tree.open(path, make=True)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def _place_file(self, file: File, *, replace: bool) -> None:
+        """Make a file aside, then rename it to its place, over what the plan lets go."""
+        above, name = self._tree.parent(file.path, make=True)
+        aside = self._scratch.directory() / secrets.token_hex(8)
+        try:
+            self._make(file, str(aside), None)
+            try:
+                self._give_name(str(aside), None, name, above, file.path)
+            except OSError as error:
+                if error.errno != errno.EXDEV or not replace:
+                    raise
+                beside = f".pivot-{secrets.token_hex(8)}"
+                self._make(file, beside, above)
+                self._give_name(beside, above, name, above, file.path)
+        except OSError as error:
+            raise local_error(error, file.path) from error
+        finally:
+            with contextlib.suppress(OSError):
+                aside.unlink()
+
+    def _give_name(
+        self, source: str, source_fd: int | None, name: str, above: int | None, path: str
+    ) -> None:
+        try:
+            os.rename(source, name, src_dir_fd=source_fd, dst_dir_fd=above)
+        except IsADirectoryError:
+            self._remove(path)
+            above, name = self._tree.parent(path)
+            os.rename(source, name, src_dir_fd=source_fd, dst_dir_fd=above)
+
+    def _make(self, file: File, target: str, directory: int | None) -> None:
+        """Make *target* share the object's bytes in the first way that works here."""
+        source = self._cache.path(file.digest)
+        held = os.stat(source, follow_symlinks=False)
+        fits = (
+            file.executable is None
+            or file.lenient
+            or bool(held.st_mode & stat.S_IXUSR) == file.executable
+        )
+        failure: OSError | None = None
+        for link in self._links if fits else (Link.COPY,):
+            try:
+                match link:
+                    case Link.HARDLINK:
+                        os.link(source, target, dst_dir_fd=directory, follow_symlinks=False)
+                    case Link.SYMLINK:
+                        os.symlink(os.path.abspath(source), target, dir_fd=directory)
+                    case Link.COPY:
+                        mode = 0o755 if file.executable else 0o644
+                        copy_file(source, target, mode=mode, directory=directory)
+            except OSError as error:
+                if error.errno not in _CANNOT_LINK:
+                    raise
+                failure = error
+            else:
+                return
+        assert failure is not None  # noqa: S101  the loop returns or fails
+        raise failure
+
+    def _remove(self, path: str) -> None:
+        """Remove a file, a link or a directory with all that is in it."""
+        above, name = self._tree.parent(path)
+        if above is None:
+            return
+        try:
+            found = os.stat(name, dir_fd=above, follow_symlinks=False)
+            if stat.S_ISDIR(found.st_mode):
+                shutil.rmtree(name, dir_fd=above)
+            else:
+                os.unlink(name, dir_fd=above)
+        except OSError as error:
+            raise local_error(error, path) from error
+
+    def _prune(self, path: str, output: Output) -> None:
+        """Remove the directories of an output that are empty since *path* is gone."""
+        while (path := path.rpartition("/")[0]) and path.startswith(f"{output.path}/"):
+            above, name = self._tree.parent(path)
+            try:
+                os.rmdir(name, dir_fd=above)
+            except OSError:
+                return  # not empty, or not ours to remove
+
+
+def _incomplete(plan: OutputPlan) -> bool:
+    return any(step in {Step.MISSING, Step.HOLD, Step.REFUSE} for _, step in plan.steps)

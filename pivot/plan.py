@@ -1,0 +1,246 @@
+"""Decide what to do; pure. A dry run prints the very plan that a run executes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
+
+from pivot.errors import IntegrityError, PivotError
+from pivot.objects import Digest, Directory, File, Output, files_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from pivot.targets import Reference
+
+Holdings: TypeAlias = "Mapping[Digest, int | None]"
+"""What a place holds, with sizes; `None` where it would not say, and may or may not have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An object that is needed: what the documents promise of it, and the first who needs it."""
+
+    digest: Digest
+    size: int | None
+    executable: bool
+    path: str
+    owner: str
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransferPlan:
+    """Every wanted object once: to *transfer*, *present* already, or *missing* at the source."""
+
+    transfer: Holdings
+    present: Holdings
+    missing: tuple[Digest, ...]
+
+    @property
+    def bytes(self) -> int:
+        """What will be moved, as far as the sizes are known."""
+        return sum(size or 0 for size in self.transfer.values())
+
+
+def list_wanted(references: Iterable[Reference]) -> dict[Digest, Wanted]:
+    """List each object that *references* need once, in their order.
+
+    Raises `IntegrityError` when two documents promise different sizes of one object.
+    """
+    wanted: dict[Digest, Wanted] = {}
+    for entry in references:
+        for file in files_of(entry.output):
+            known = wanted.get(file.digest)
+            executable = bool(file.executable)
+            if known is not None:
+                if None not in {known.size, file.size} and known.size != file.size:
+                    raise IntegrityError(
+                        f"object {file.digest}: {known.document} ({known.path}) says {known.size} "
+                        f"bytes, {entry.document} ({file.path}) says {file.size}",
+                        hint="restore both files from git, or run the stages again",
+                    )
+                size = known.size if known.size is not None else file.size
+                if (size, executable and known.executable) == (known.size, known.executable):
+                    continue
+                wanted[file.digest] = Wanted(
+                    file.digest,
+                    size,
+                    executable and known.executable,
+                    known.path,
+                    known.owner,
+                    known.document,
+                )
+                continue
+            wanted[file.digest] = Wanted(
+                file.digest, file.size, executable, file.path, entry.owner, entry.document
+            )
+    return wanted
+
+
+def plan_transfer(
+    wanted: Iterable[Digest], *, source: Holdings, destination: Holdings
+) -> TransferPlan:
+    """Copy what *source* has and *destination* lacks, or would not say that it has."""
+    transfer: dict[Digest, int | None] = {}
+    present: dict[Digest, int | None] = {}
+    missing: list[Digest] = []
+    for digest in wanted:
+        if destination.get(digest) is not None:
+            present[digest] = destination[digest]
+        elif digest in source:
+            transfer[digest] = source[digest]
+        else:
+            missing.append(digest)
+    return TransferPlan(transfer, present, tuple(missing))
+
+
+class Existing(StrEnum):
+    """What to do with a file that is there already and is not what the lock says."""
+
+    REFUSE = "refuse"
+    """Leave it and fail: `checkout`."""
+    UPDATE = "update"
+    """Replace it if its content is in the cache, else leave it and fail: `pull`."""
+    KEEP = "keep"
+    """Leave it: `--only-missing`."""
+    OVERWRITE = "overwrite"
+    """Replace it: `--force`."""
+
+
+class Step(StrEnum):
+    """What will be done with one path."""
+
+    CREATE = "create"
+    REPLACE = "replace"
+    REMOVE = "remove"
+    LEAVE = "leave"
+    REFUSE = "refuse"
+    MISSING = "missing"
+    HOLD = "hold"
+    """Not done, because another file of the same directory is refused or missing."""
+
+
+class Is(StrEnum):
+    """What stands at a path of the workspace, compared with what should."""
+
+    ABSENT = "absent"
+    SAME = "same"
+    SAME_BUT_MODE = "same but mode"
+    CACHED = "cached"
+    """Something else, whose content is in the cache."""
+    DIFFERENT = "different"
+    """Something else, which exists nowhere else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the workspace has of one output.
+
+    *files* has one entry for each of its files. *extra* are files inside it that the lock does
+    not list. *whole* is the state of a directory output's own path: `SAME` for a directory or a
+    link to the same tree. *problem* is why its place cannot be used.
+    """
+
+    files: Mapping[str, Is]
+    extra: Mapping[str, Is] = field(default_factory=dict)
+    whole: Is = Is.SAME
+    problem: PivotError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputPlan:
+    """What to do with one output: a step for each file, and for what must go."""
+
+    output: Output
+    owner: str
+    document: str
+    steps: tuple[tuple[File, Step], ...]
+    remove: tuple[str, ...] = ()
+    build: bool = False
+    """The directory is not there: it is built elsewhere and appears whole."""
+    refused: tuple[str, ...] = ()
+    """The paths that must not be touched, for which the output is left as it is."""
+    problem: PivotError | None = None
+
+    def paths(self, *steps: Step) -> list[str]:
+        """List the files that have one of *steps*."""
+        return [file.path for file, step in self.steps if step in steps]
+
+
+CheckoutPlan: TypeAlias = tuple[OutputPlan, ...]
+
+
+def plan_checkout(
+    references: Iterable[Reference],
+    *,
+    cached: Collection[Digest],
+    workspace: Mapping[str, Found],
+    existing: Existing,
+) -> CheckoutPlan:
+    """Decide for each output what to place; *workspace* is what was found, by output path."""
+    return tuple(
+        _plan_output(entry, cached, workspace[entry.output.path], existing) for entry in references
+    )
+
+
+def _plan_output(
+    entry: Reference, cached: Collection[Digest], found: Found, existing: Existing
+) -> OutputPlan:
+    output = entry.output
+    files = files_of(output)
+    if found.problem is not None:
+        held = tuple((file, Step.HOLD) for file in files)
+        return OutputPlan(output, entry.owner, entry.document, held, problem=found.problem)
+    swapped = found.whole in {Is.CACHED, Is.DIFFERENT}
+    whole_step = _step(found.whole, existing) if swapped else Step.LEAVE
+    if whole_step is Step.REPLACE:
+        steps = [(file, Step.CREATE) for file in files]
+    elif swapped:
+        steps = [(file, whole_step) for file in files]
+    else:
+        steps = [(file, _step(found.files[file.path], existing)) for file in files]
+    steps = [
+        (file, Step.MISSING if step in _PLACES and file.digest not in cached else step)
+        for file, step in steps
+    ]
+    remove, refused = _plan_extra(found.extra, existing)
+    if whole_step is Step.REPLACE:
+        remove = (output.path,)
+    refused += tuple(file.path for file, step in steps if step is Step.REFUSE)
+    if whole_step is Step.REFUSE:
+        refused = (output.path,)
+    if refused or any(step is Step.MISSING for _, step in steps):
+        remove = ()
+        steps = [(file, Step.HOLD if step in _PLACES else step) for file, step in steps]
+    build = isinstance(output, Directory) and (
+        found.whole is Is.ABSENT or whole_step is Step.REPLACE
+    )
+    return OutputPlan(output, entry.owner, entry.document, tuple(steps), remove, build, refused)
+
+
+_PLACES = frozenset({Step.CREATE, Step.REPLACE})
+
+
+def _step(found: Is, existing: Existing) -> Step:
+    if found is Is.ABSENT:
+        return Step.CREATE
+    if found is Is.SAME or existing is Existing.KEEP:
+        return Step.LEAVE
+    if found is Is.SAME_BUT_MODE or existing is Existing.OVERWRITE:
+        return Step.REPLACE
+    if found is Is.CACHED and existing is Existing.UPDATE:
+        return Step.REPLACE
+    return Step.REFUSE
+
+
+def _plan_extra(
+    extra: Mapping[str, Is], existing: Existing
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Divide extra files into those to remove and those to refuse for."""
+    steps = {path: _step(found, existing) for path, found in extra.items()}
+    return (
+        tuple(path for path, step in steps.items() if step is Step.REPLACE),
+        tuple(path for path, step in steps.items() if step is Step.REFUSE),
+    )

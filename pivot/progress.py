@@ -1,0 +1,144 @@
+"""Show how far a transfer is: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, TextIO
+
+from pivot.report import human_size, printable
+from pivot.transfer import Failed, Meter, Outcome
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+_HEARTBEAT = 30.0  # seconds: silence for longer makes people and runners think it hangs
+
+
+class _Counting(Meter):
+    """Counts what has passed."""
+
+    def __init__(self) -> None:
+        self.objects = 0
+        self.size = 0
+        self.passed = 0
+        self.finished = 0
+        self._lock = threading.Lock()
+
+    def start(self, objects: int, size: int) -> None:
+        self.objects, self.size, self.passed, self.finished = objects, size, 0, 0
+
+    def bytes(self, count: int) -> None:
+        with self._lock:
+            self.passed += count
+
+    def done(self, outcome: Outcome) -> None:
+        del outcome
+        with self._lock:
+            self.finished += 1
+
+
+class LineMeter(_Counting):
+    """A line at the start and one every half minute, for logs."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+        self._stop = threading.Event()
+        self._began = 0.0
+
+    def start(self, objects: int, size: int) -> None:
+        """See `Meter.start`."""
+        super().start(objects, size)
+        if objects:
+            self._say(f"Transferring {objects} object(s), {human_size(size)}")
+            self._began = time.monotonic()
+            threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+
+    def done(self, outcome: Outcome) -> None:
+        """See `Meter.done`."""
+        super().done(outcome)
+        if self.finished == self.objects:
+            self._stop.set()
+
+    def close(self) -> None:
+        """Say no more."""
+        self._stop.set()
+
+    def _beat(self) -> None:
+        while not self._stop.wait(_HEARTBEAT):
+            rate = self.passed / max(time.monotonic() - self._began, 0.001)
+            left = f", {(self.size - self.passed) / rate:.0f} s left" if rate else ""
+            self._say(
+                f"{self.finished} of {self.objects} objects, {human_size(self.passed)} of "
+                f"{human_size(self.size)}, {human_size(round(rate))}/s{left}"
+            )
+
+    def _say(self, text: str) -> None:
+        print(text, file=self._stream, flush=True)  # noqa: T201  this is its purpose
+
+
+class VerboseMeter(LineMeter):
+    """A line for every object as well."""
+
+    def done(self, outcome: Outcome) -> None:
+        """See `Meter.done`."""
+        super().done(outcome)
+        state = f"failed: {outcome.error.message}" if isinstance(outcome, Failed) else "done"
+        self._say(printable(f"{outcome.digest} {state}"))
+
+
+class BarMeter(_Counting):
+    """A bar with bytes, rate and time left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def start(self, objects: int, size: int) -> None:
+        """See `Meter.start`."""
+        super().start(objects, size)
+        self.close()
+        if not objects:
+            return
+        from rich.console import Console  # noqa: PLC0415  loaded for a terminal only
+        from rich.progress import (  # noqa: PLC0415
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
+
+        columns = (
+            TextColumn("{task.fields[finished]}/{task.fields[objects]}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+        )
+        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._task = self._bar.add_task("", total=size or None, finished=0, objects=objects)
+        self._bar.start()
+
+    def bytes(self, count: int) -> None:
+        """See `Meter.bytes`."""
+        super().bytes(count)
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=min(self.passed, self.size or self.passed))
+
+    def done(self, outcome: Outcome) -> None:
+        """See `Meter.done`."""
+        super().done(outcome)
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, finished=self.finished)
+            if self.finished == self.objects:
+                self.close()
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None

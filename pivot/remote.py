@@ -1,0 +1,46 @@
+"""What a remote is: three verbs, and what each of them promises."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from pathlib import Path
+
+    from pivot.objects import Content, Digest
+
+
+class Remote(Protocol):
+    """A place that several machines share. Safe from many threads."""
+
+    @property
+    def url(self) -> str:
+        """Where it is, fit for messages: without secrets."""
+
+    def close(self) -> None:
+        """Finish: after this, all that was uploaded is visible to everybody. May raise."""
+
+    def stat(self, digests: Collection[Digest]) -> dict[Digest, int | None]:
+        """Say which of *digests* are kept here, with their sizes in bytes.
+
+        One that is not kept is left out. `None` stands for one of which the remote would not say
+        (it refuses the question for this object alone). Raises `RemoteError` when it cannot tell:
+        an error never means "not here".
+        """
+
+    def upload(
+        self, digest: Digest, source: Path, size: int | None, *, count: Callable[[int], None]
+    ) -> bool:
+        """Store the bytes of *source*, if they are what *digest* and *size* promise.
+
+        Whole or not at all, and never over an object that is there: then the answer is true.
+        Bytes that passed are told to *count*. Raises `ObjectError` for this object, `LocalError`
+        where *source* cannot be read, `RemoteError` for all.
+        """
+
+    def download(self, digest: Digest) -> Content:
+        """Open an object. What it yields is not verified yet.
+
+        Raises `ObjectMissing` and other `ObjectError`s, also while it is read; `RemoteError`.
+        """

@@ -1,0 +1,50 @@
+"""Where a remote is: its URL, parsed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+from urllib.parse import unquote, urlsplit
+
+from pivot.errors import UsageError
+
+_S3 = re.compile(r"s3://([^/]+)(/.*)?", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class S3Url:
+    """A bucket, and the prefix of our keys in it: empty, or without slashes at its ends."""
+
+    bucket: str
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class FolderUrl:
+    """A folder that several machines see."""
+
+    path: Path
+
+
+RemoteUrl: TypeAlias = S3Url | FolderUrl
+
+
+def parse_remote_url(url: str) -> RemoteUrl:
+    """Read `s3://bucket/prefix` or `file:///folder`; raises `UsageError` that says what is wrong."""
+    if found := _S3.fullmatch(url):
+        prefix = (found[2] or "").strip("/")
+        if prefix and any(name in {"", ".", ".."} for name in prefix.split("/")):
+            raise UsageError(
+                f"'{url}': the prefix may not have empty names, '.' or '..' between its slashes"
+            )
+        return S3Url(found[1], prefix)
+    if url.startswith("file:"):
+        parts = urlsplit(url)
+        if parts.scheme == "file" and parts.netloc in {"", "localhost"} and parts.path[:1] == "/":
+            return FolderUrl(Path(unquote(parts.path)))
+    raise UsageError(
+        f"must be a valid S3 URL (s3://bucket/prefix), got: {url}",
+        hint="a shared folder is written file:///folder",
+    )

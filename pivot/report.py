@@ -1,0 +1,248 @@
+"""Say what was planned and done, as text or as JSON; pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
+
+from pivot.errors import ExitCode, PivotError
+from pivot.plan import Step
+from pivot.results import Checkout, Problem, Pull, Transfer, exit_code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Result: TypeAlias = "Transfer | tuple[Transfer, ...] | Checkout | Pull"
+Json: TypeAlias = "str | int | bool | None | list[Json] | dict[str, Json]"
+
+_SHOWN = 20
+_SHOWN_MISSING = 15
+
+
+class OnMiss(StrEnum):
+    """What a missing object means for the exit code, and for nothing else."""
+
+    FAIL = "fail"
+    WARN = "warn"
+    IGNORE = "ignore"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a face shows: lines for standard output and for standard error, and the exit code."""
+
+    out: tuple[str, ...]
+    err: tuple[str, ...]
+    code: ExitCode
+
+
+def report_text(command: str, result: Result, *, on_miss: OnMiss = OnMiss.FAIL) -> Report:
+    """Say in a few lines what *result* of *command* was."""
+    transfers, checkout, problems = _parts(result)
+    out: list[str] = []
+    for transfer in transfers:
+        out += _transfer_lines(command, transfer)
+    if checkout is not None:
+        out += _checkout_lines(checkout, complete=command == "checkout")
+    if command == "checkout":  # the lines above name what is missing
+        problems = tuple(p for p in problems if p.code is not ExitCode.MISSING)
+    err = _problem_lines(problems, on_miss)
+    return Report(tuple(out), tuple(err), _code(result, on_miss))
+
+
+def report_json(command: str, result: Result, *, on_miss: OnMiss = OnMiss.FAIL) -> Report:
+    """Say all of it, in the form of `schemas/report.json`."""
+    transfers, checkout, problems = _parts(result)
+    dry_run = any(t.dry_run for t in transfers) or (checkout is not None and checkout.dry_run)
+    code = _code(result, on_miss)
+    tree: dict[str, Json] = {
+        "version": 1,
+        "command": command,
+        "dry_run": dry_run,
+        "exit_code": int(code),
+        "transfers": [_transfer_tree(transfer) for transfer in transfers],
+        "checkout": None if checkout is None else _checkout_tree(checkout),
+        "problems": [_problem_tree(problem) for problem in problems],
+    }
+    return Report((dump(tree),), (), code)
+
+
+def report_error(command: str, error: PivotError, *, as_json: bool) -> Report:
+    """Say why *command* did not begin."""
+    problem = Problem(error.code, error.message, error.hint)
+    lines = tuple(_problem_lines((problem,), OnMiss.FAIL))
+    if not as_json:
+        return Report((), lines, error.code)
+    tree: dict[str, Json] = {
+        "version": 1,
+        "command": command,
+        "dry_run": False,
+        "exit_code": int(error.code),
+        "transfers": [],
+        "checkout": None,
+        "problems": [_problem_tree(problem)],
+    }
+    return Report((dump(tree),), lines, error.code)
+
+
+def dump(tree: Json) -> str:
+    """Write JSON for people and programs."""
+    return json.dumps(tree, indent=2, ensure_ascii=True)
+
+
+def printable(text: str) -> str:
+    """Make *text* safe for a terminal: what a document says must not move the cursor."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "replace").decode()
+        for char in text.encode("utf-8", "backslashreplace").decode()
+    )
+
+
+def human_size(count: int) -> str:
+    """Say a number of bytes: `12.3 MB`."""
+    size = float(count)
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if size < 1000 or unit == "TB":  # noqa: PLR2004
+            break
+        size /= 1000
+    return f"{count} B" if unit == "B" else f"{size:.1f} {unit}"
+
+
+def _parts(result: Result) -> tuple[Sequence[Transfer], Checkout | None, tuple[Problem, ...]]:
+    match result:
+        case Transfer():
+            return (result,), None, result.problems
+        case Checkout():
+            return (), result, result.problems
+        case Pull():
+            return result.fetches, result.checkout, result.problems
+        case _:
+            return result, None, tuple(p for transfer in result for p in transfer.problems)
+
+
+def _code(result: Result, on_miss: OnMiss) -> ExitCode:
+    return exit_code(_parts(result)[2], misses_fail=on_miss is OnMiss.FAIL)
+
+
+def _transfer_lines(command: str, transfer: Transfer) -> list[str]:
+    to = transfer.direction == "push"
+    where = f"{'to' if to else 'from'} '{transfer.remote}'"
+    if to and not transfer.wanted:
+        return ["No files to push"]
+    if not transfer.dry_run:
+        counts = (
+            f"{transfer.transferred} transferred, {transfer.skipped} skipped, "
+            f"{transfer.failed} failed"
+        )
+        return [f"{'Pushed' if to else 'Fetched'} {where}: {counts}"]
+    plan = transfer.plan
+    rows = [(transfer.wanted[d].path, size) for d, size in plan.transfer.items()]
+    lines = [f"  {printable(path)}  {_size(size)}" for path, size in rows]
+    lines.append(f"Would {command} {len(rows)} file(s) {where}")
+    lines.append(
+        f"Total: {human_size(plan.bytes)}; {len(plan.present)} already there, "
+        f"{len(plan.missing)} missing"
+    )
+    return lines
+
+
+def _checkout_lines(checkout: Checkout, *, complete: bool) -> list[str]:
+    lines = []
+    if checkout.dry_run:
+        for output in checkout.plan:
+            lines += [
+                f"  {step.value}  {printable(file.path)}"
+                for file, step in output.steps
+                if step in {Step.CREATE, Step.REPLACE}
+            ]
+            lines += [f"  {Step.REMOVE.value}  {printable(path)}" for path in output.remove]
+        lines.append(f"Would restore {len(checkout.to_restore)} file(s)")
+    elif checkout.restored:
+        lines.append(f"Restored {checkout.restored} file(s)")
+    if checkout.skipped:
+        lines.append(f"Skipped {checkout.skipped} file(s) (already exist)")
+    if complete and not checkout.plan:
+        lines.append("No files to restore")
+    if complete and (missing := checkout.missing):
+        lines += ["", f"Missing {len(missing)} file(s):"]
+        lines += [f"  {printable(path)}" for path in missing[:_SHOWN_MISSING]]
+        if len(missing) > _SHOWN_MISSING:
+            lines.append(f"  ... and {len(missing) - _SHOWN_MISSING} more")
+        lines += ["", "Run 'pivot pull' to fetch from remote storage."]
+    return lines
+
+
+def _problem_lines(problems: Iterable[Problem], on_miss: OnMiss) -> list[str]:
+    """Say each problem in a line, and each remedy once."""
+    lines: list[str] = []
+    tips: dict[str, None] = {}
+    told = [p for p in problems if p.code is not ExitCode.MISSING or on_miss is not OnMiss.IGNORE]
+    for problem in told[:_SHOWN]:
+        soft = problem.code is ExitCode.MISSING and on_miss is OnMiss.WARN
+        place = f"{problem.path}: " if problem.path and problem.path not in problem.message else ""
+        owner = f" (stage {problem.owner})" if problem.owner not in {"", problem.path} else ""
+        word = "Warning" if soft else "Error"
+        lines.append(f"{word}: {printable(place + problem.message + owner)}")
+        if problem.hint:
+            tips[problem.hint] = None
+    if len(told) > _SHOWN:
+        lines.append(f"… and {len(told) - _SHOWN} more (--json lists all)")
+    return lines + [f"Tip: {printable(tip)}" for tip in list(tips)[:3]]
+
+
+def _transfer_tree(transfer: Transfer) -> Json:
+    def row(digest: str, path: str, size: int | None) -> Json:
+        return {"path": printable(path), "digest": digest, "size": size}
+
+    plan, wanted = transfer.plan, transfer.wanted
+    return {
+        "direction": transfer.direction,
+        "remote": transfer.remote,
+        "url": transfer.url,
+        "transferred": transfer.transferred,
+        "skipped": transfer.skipped,
+        "failed": transfer.failed,
+        "bytes": transfer.bytes,
+        "plan": {
+            "transfer": [row(d, wanted[d].path, size) for d, size in plan.transfer.items()],
+            "present": len(plan.present),
+            "missing": [row(d, wanted[d].path, wanted[d].size) for d in plan.missing],
+            "bytes": plan.bytes,
+        },
+    }
+
+
+def _checkout_tree(checkout: Checkout) -> Json:
+    files: list[Json] = [
+        {"path": printable(file.path), "step": step.value, "digest": file.digest}
+        for output in checkout.plan
+        for file, step in output.steps
+    ]
+    files += [
+        {"path": printable(path), "step": Step.REMOVE.value, "digest": None}
+        for output in checkout.plan
+        for path in output.remove
+    ]
+    return {
+        "restored": checkout.restored,
+        "skipped": checkout.skipped,
+        "missing": len(checkout.missing),
+        "files": files,
+    }
+
+
+def _problem_tree(problem: Problem) -> Json:
+    return {
+        "code": int(problem.code),
+        "message": printable(problem.message),
+        "hint": printable(problem.hint),
+        "path": printable(problem.path),
+        "owner": printable(problem.owner),
+        "digest": problem.digest,
+    }
+
+
+def _size(size: int | None) -> str:
+    return "size unknown" if size is None else human_size(size)

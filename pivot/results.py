@@ -1,0 +1,230 @@
+"""What use cases answer: the plan, what became of it, and what went wrong with which path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pivot.errors import ExitCode, ObjectMissing, PivotError, worst
+from pivot.plan import CheckoutPlan, Step, TransferPlan, Wanted
+from pivot.transfer import Failed, Moved, Moves
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pivot.objects import Digest
+    from pivot.placement import Placed
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One path that did not succeed, or, without *path*, why the rest was not tried."""
+
+    code: ExitCode
+    message: str
+    hint: str = ""
+    path: str = ""
+    owner: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """A push or fetch: its *plan* for the *wanted* objects and, unless it was a dry run, *moves*.
+
+    *stopped* is an error that ended it before there was a plan.
+    """
+
+    direction: str
+    remote: str
+    url: str
+    wanted: Mapping[Digest, Wanted]
+    plan: TransferPlan
+    moves: Moves | None = None
+    stopped: PivotError | None = None
+    damaged: Mapping[Digest, PivotError] = field(default_factory=dict)
+
+    @property
+    def dry_run(self) -> bool:
+        """Nothing was moved, because nothing was to be."""
+        return self.moves is None and self.stopped is None
+
+    @property
+    def transferred(self) -> int:
+        """How many objects arrived."""
+        return sum(isinstance(o, Moved) and not o.was_there for o in self._outcomes)
+
+    @property
+    def skipped(self) -> int:
+        """How many objects were there already."""
+        there = sum(isinstance(o, Moved) and o.was_there for o in self._outcomes)
+        return len(self.plan.present) - len(self.damaged) + there
+
+    @property
+    def failed(self) -> int:
+        """How many objects are wanted and not there."""
+        return len(self.wanted) - self.transferred - self.skipped
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes arrived, in whole objects."""
+        return sum(
+            self.plan.transfer[o.digest] or 0
+            for o in self._outcomes
+            if isinstance(o, Moved) and not o.was_there
+        )
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """All that went wrong, in the order of the plan."""
+        return tuple(self._problems())
+
+    @property
+    def _outcomes(self) -> tuple[Moved | Failed, ...]:
+        return self.moves.outcomes if self.moves is not None else ()
+
+    def _problems(self) -> Iterator[Problem]:
+        for digest in self.plan.missing:
+            yield self._missing(digest)
+        for digest, error in self.damaged.items():
+            yield self._of_object(digest, error)
+        for outcome in self._outcomes:
+            if isinstance(outcome, Failed):
+                if isinstance(outcome.error, ObjectMissing):
+                    yield self._missing(outcome.digest)
+                else:
+                    yield self._of_object(outcome.digest, outcome.error)
+        stopped = self.stopped or (self.moves.stopped if self.moves is not None else None)
+        if stopped is not None:
+            yield Problem(stopped.code, stopped.message, stopped.hint)
+
+    def _missing(self, digest: Digest) -> Problem:
+        want = self.wanted[digest]
+        again = f"run '{want.owner}' again and push it" if want.owner else "push it"
+        return Problem(
+            ExitCode.MISSING,
+            f"object {digest} is not on remote '{self.remote}' ({self.url}) and not in the local "
+            "cache",
+            f"ask who made it to run 'pivot push', or {again}",
+            want.path,
+            want.owner,
+            digest,
+        )
+
+    def _of_object(self, digest: Digest, error: PivotError) -> Problem:
+        want = self.wanted[digest]
+        return Problem(
+            error.code,
+            f"object {digest}: {error.message}",
+            error.hint,
+            want.path,
+            want.owner,
+            digest,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A checkout: its *plan* and, unless it was a dry run, what was *placed*."""
+
+    plan: CheckoutPlan
+    placed: tuple[Placed, ...] | None = None
+    stopped: PivotError | None = None
+
+    @property
+    def dry_run(self) -> bool:
+        """Nothing was placed, because nothing was to be."""
+        return self.placed is None and self.stopped is None
+
+    @property
+    def restored(self) -> int:
+        """How many files were placed."""
+        return sum(placed.files for placed in self.placed or ())
+
+    @property
+    def to_restore(self) -> list[str]:
+        """The files that the plan places."""
+        return [p for output in self.plan for p in output.paths(Step.CREATE, Step.REPLACE)]
+
+    @property
+    def skipped(self) -> int:
+        """How many files were in place, or are kept."""
+        return sum(len(output.paths(Step.LEAVE)) for output in self.plan)
+
+    @property
+    def missing(self) -> list[str]:
+        """The files whose objects are not in the cache."""
+        return [path for output in self.plan for path in output.paths(Step.MISSING)]
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """All that went wrong, in the order of the plan."""
+        return tuple(self._problems())
+
+    def _problems(self) -> Iterator[Problem]:
+        for output in self.plan:
+            place = output.output.path
+            if output.problem is not None:
+                error = output.problem
+                yield Problem(error.code, error.message, error.hint, place, output.owner)
+            if output.refused:
+                yield _refused(output.refused, place, output.owner)
+            for file, step in output.steps:
+                if step is Step.MISSING:
+                    message = f"object {file.digest} is not in the local cache"
+                    yield Problem(
+                        ExitCode.MISSING,
+                        message,
+                        "Run 'pivot pull' to fetch from remote storage.",
+                        file.path,
+                        output.owner,
+                        file.digest,
+                    )
+        for placed in self.placed or ():
+            if placed.error is not None:
+                failure = placed.error
+                yield Problem(failure.code, failure.message, failure.hint, placed.path)
+        if self.stopped is not None:
+            yield Problem(self.stopped.code, self.stopped.message, self.stopped.hint)
+
+
+_REFUSED_SHOWN = 5
+
+
+def _refused(paths: tuple[str, ...], place: str, owner: str) -> Problem:
+    if paths == (place,):
+        message = f"'{place}' already exists with different content."
+    else:
+        cut = len(place) + 1
+        names = ", ".join(path[cut:] for path in paths[:_REFUSED_SHOWN])
+        more = len(paths) - _REFUSED_SHOWN
+        names += f" and {more} more" if more > 0 else ""
+        message = f"'{place}' has local changes that are not in the cache: {names}."
+    hint = "Use --force to overwrite or --only-missing to skip existing files."
+    return Problem(ExitCode.FAILED, message, hint, place, owner)
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """A pull: what was fetched, from each remote, and what was then checked out."""
+
+    fetches: tuple[Transfer, ...]
+    checkout: Checkout
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """All that went wrong, without saying twice what the fetch has said."""
+        fetched = tuple(p for fetch in self.fetches for p in fetch.problems)
+        said = {problem.digest for problem in fetched}
+        stopped = any(not problem.path for problem in fetched)
+        rest = (
+            problem
+            for problem in self.checkout.problems
+            if problem.code is not ExitCode.MISSING or not (stopped or problem.digest in said)
+        )
+        return (*fetched, *rest)
+
+
+def exit_code(problems: tuple[Problem, ...], *, misses_fail: bool = True) -> ExitCode:
+    """Choose the exit code for *problems*; without *misses_fail*, what is missing does not count."""
+    return worst(p.code for p in problems if misses_fail or p.code is not ExitCode.MISSING)

@@ -1,0 +1,338 @@
+"""A remote in S3 (`s3://bucket/prefix`, any compatible service). The only user of obstore."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import S3Store
+
+from pivot import __version__
+from pivot.budget import Budget
+from pivot.errors import (
+    ObjectDamaged,
+    ObjectError,
+    ObjectMissing,
+    ObjectRefused,
+    PivotError,
+    RemoteDenied,
+    local_error,
+)
+from pivot.listing import Page, Slice, plan_listing
+from pivot.objects import (
+    CHUNK,
+    Content,
+    Digest,
+    object_name,
+    parse_object_name,
+    read_chunks,
+    verified,
+)
+from pivot.s3_errors import Answer, of_object, of_remote, parse_answer
+from pivot.transfer import for_each
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+    from pathlib import Path
+
+    from obstore.store import ClientConfig, S3Config, S3Credential
+
+    from pivot.aws import Access
+    from pivot.remote_url import S3Url
+
+PART = 8 * 1024 * 1024
+"""Larger objects go up in parts of this size, or of one 9,000th of the object."""
+
+_MOST_PARTS = 9000  # S3 takes 10,000
+_PARTS_AT_ONCE = 4
+_MEMORY = 96 * 1024 * 1024
+_PAGE = 1000
+_FEW = 8  # so many HEADs go out at once, sooner than a LIST could say that it has more pages
+_SLOWEST_PART = timedelta(minutes=10)  # 8 MiB at 14 kB/s
+_FOREIGN = (BaseError, FileNotFoundError)  # obstore raises the latter for a missing object
+
+Result = TypeVar("Result")
+
+
+class _MayNotList(PivotError):
+    """The role lacks s3:ListBucket."""
+
+
+class S3Remote:
+    """Objects below a prefix of a bucket; *jobs* is the most requests at a time."""
+
+    def __init__(  # noqa: PLR0913
+        self,
+        url: S3Url,
+        access: Access,
+        *,
+        jobs: int,
+        retries: int,
+        connect_timeout: int,
+        read_timeout: int,
+    ) -> None:
+        self.url = f"s3://{url.bucket}/{url.prefix}".rstrip("/")
+        self._jobs = jobs
+        self._slots = threading.Semaphore(jobs)
+        self._memory = Budget(_MEMORY)
+        self._lock = threading.Lock()
+        self._reached = False  # the service has answered
+        self._explained = False  # what HEAD cannot say is known
+        self._conditional = True  # the service knows If-None-Match, for all we know
+
+        def store(timeout: timedelta, *, tries: int, patience: int, silence: int = 0) -> S3Store:
+            options: ClientConfig = {"connect_timeout": f"{connect_timeout}s", "timeout": timeout}
+            if silence:
+                options["read_timeout"] = f"{silence}s"
+            return _open(url, access, options, tries, timedelta(seconds=patience), jobs)
+
+        # The first request tells soon that nobody is there. Uploads have no read timeout: it
+        # would count from the start of a request, and cut off what a slow line is still sending.
+        self._first = store(timedelta(seconds=12), tries=min(retries, 4), patience=5)
+        self._reads = store(timedelta(days=1), tries=retries, patience=180, silence=read_timeout)
+        self._writes = store(_SLOWEST_PART, tries=retries, patience=180)
+
+    def close(self) -> None:
+        """See `Remote.close`."""
+
+    def stat(self, digests: Collection[Digest]) -> dict[Digest, int | None]:
+        """See `Remote.stat`: by LIST or by HEAD, whichever needs fewer requests."""
+        wanted = sorted(set(digests))
+        found: dict[Digest, int | None] = {}
+        if len(wanted) > _FEW:
+            wanted = self._list(wanted, found)
+
+        def head(digest: Digest) -> None:
+            self._head(digest, found)
+
+        for_each(
+            wanted[:1], head, jobs=1
+        )  # before many ask the same of a service that is not there
+        for_each(wanted[1:], head, jobs=self._jobs)
+        return found
+
+    def upload(
+        self, digest: Digest, source: Path, size: int | None, *, count: Callable[[int], None]
+    ) -> bool:
+        """See `Remote.upload`."""
+        try:
+            found = os.stat(source).st_size
+        except OSError as error:
+            raise local_error(error, source) from error
+        if size is not None and found != size:
+            raise ObjectDamaged(f"{source} has {found} bytes instead of {size}")
+        chunks = verified(read_chunks(source), digest, found)
+        if found > PART:
+            self._put_parts(digest, chunks, found, count)
+            return False
+        with self._slots, self._memory.hold(found):
+            was_there = self._put(digest, b"".join(chunks))
+        count(found)
+        return was_there
+
+    def download(self, digest: Digest) -> Content:
+        """See `Remote.download`."""
+        answer = self._call(lambda store: obstore.get(store, object_name(digest)))
+
+        def chunks() -> Iterator[bytes]:
+            try:
+                for chunk in answer.stream(min_chunk_size=CHUNK):
+                    yield bytes(chunk)
+            except _FOREIGN as error:
+                raise of_object(parse_answer(error), self.url) from error
+
+        return Content(answer.meta["size"], chunks())
+
+    def _list(self, wanted: list[Digest], found: dict[Digest, int | None]) -> list[Digest]:
+        """Add what LIST can tell cheaply to *found*; return those to be asked for one by one."""
+        pages: list[Page] = []
+        try:
+            for_each([None], lambda _: pages.append(self._first_page()), jobs=1)
+        except _MayNotList:
+            return wanted
+        self._explained = True  # LIST has words for a missing bucket and bad credentials
+        plan = plan_listing(wanted, pages[0], jobs=self._jobs)
+        found.update(plan.found)
+        rest = list(plan.rest)
+
+        def walk(part: Slice) -> None:
+            rest.extend(self._walk(part, found))
+
+        for_each(plan.slices, walk, jobs=self._jobs)
+        return rest
+
+    def _first_page(self) -> Page:
+        def refuse(answer: Answer, url: str) -> PivotError:
+            return _MayNotList(url) if answer.denied else of_remote(answer, url)
+
+        return self._call(lambda store: next(_pages(store, None)), refuse)
+
+    def _walk(self, part: Slice, found: dict[Digest, int | None]) -> list[Digest]:
+        """List one slice, no further than it is worth; return what is still not known."""
+        left = list(part.wanted)
+        try:
+            for number, page in enumerate(_pages(self._reads, part.after), start=1):
+                found.update((d, page.sizes[d]) for d in left if d in page.sizes)
+                left = [d for d in left if d not in page.sizes and not page.covers(d)]
+                if not left or number >= part.most_pages:
+                    break
+        except _FOREIGN as error:
+            raise of_remote(parse_answer(error), self.url) from error
+        return left
+
+    def _head(self, digest: Digest, found: dict[Digest, int | None]) -> None:
+        try:
+            found[digest] = self._call(lambda store: obstore.head(store, object_name(digest)))[
+                "size"
+            ]
+        except ObjectMissing:
+            self._explain(digest)
+        except ObjectRefused:
+            self._explain(digest)
+            found[digest] = None
+
+    def _explain(self, digest: Digest) -> None:
+        """Ask once by GET why HEAD failed: only GET has words for "no such bucket", "bad keys"."""
+        with self._lock:
+            if not self._explained:
+                try:
+                    self._call(lambda store: obstore.get(store, object_name(digest)))
+                except ObjectError:
+                    pass  # it is about this object alone, as HEAD said
+                self._explained = True
+
+    def _call(
+        self,
+        act: Callable[[S3Store], Result],
+        meaning: Callable[[Answer, str], PivotError] = of_object,
+    ) -> Result:
+        """Send a read request; raise what a failure means."""
+        try:
+            result = act(self._reads if self._reached else self._first)
+        except _FOREIGN as error:
+            answer = parse_answer(error)
+            if not self._reached:
+                if not answer.status:
+                    raise of_remote(answer, self.url) from error
+                self._reached = True
+                if answer.busy:
+                    return self._call(act, meaning)
+            raise meaning(answer, self.url) from error
+        self._reached = True
+        return result
+
+    def _put(self, digest: Digest, data: bytes) -> bool:
+        """Store *data* unless it is there; a service without conditions was asked before."""
+        mode: Literal["create", "overwrite"] = "create" if self._conditional else "overwrite"
+        try:
+            obstore.put(self._writes, object_name(digest), data, mode=mode, use_multipart=False)
+        except AlreadyExistsError:
+            return True
+        except _FOREIGN as error:
+            answer = parse_answer(error)
+            if self._conditional and answer.unconditional:
+                self._conditional = False
+                return self._put(digest, data)
+            raise self._not_written(answer) from error
+        return False
+
+    def _put_parts(
+        self, digest: Digest, chunks: Iterator[bytes], size: int, count: Callable[[int], None]
+    ) -> None:
+        """Store a large object in parts, of which free slots send some at the same time."""
+        part = max(PART, math.ceil(size / _MOST_PARTS / 2**20) * 2**20)
+
+        def counted() -> Iterator[bytes]:
+            for chunk in chunks:
+                count(len(chunk))
+                yield chunk
+
+        self._slots.acquire()
+        slots = 1
+        try:
+            while slots < _PARTS_AT_ONCE and self._slots.acquire(blocking=False):
+                slots += 1
+            with self._memory.hold((slots + 1) * part):
+                obstore.put(
+                    self._writes,
+                    object_name(digest),
+                    counted(),
+                    use_multipart=True,
+                    chunk_size=part,
+                    max_concurrency=slots,
+                )
+        except _FOREIGN as error:
+            raise self._not_written(parse_answer(error)) from error
+        finally:
+            self._slots.release(slots)
+
+    def _not_written(self, answer: Answer) -> PivotError:
+        if answer.denied:
+            return RemoteDenied(
+                f"{self.url}: access denied for writing",
+                hint="the credentials lack s3:PutObject; see whose they are: "
+                "aws sts get-caller-identity",
+            )
+        return of_object(answer, self.url)
+
+
+def _pages(store: S3Store, after: Digest | None) -> Iterator[Page]:
+    """List names page by page, one request each, from the first after *after*."""
+    offset = object_name(after) if after else None
+    for entries in obstore.list(store, "files", offset=offset, chunk_size=_PAGE):
+        names = [entry["path"] for entry in entries]
+        sizes = {
+            digest: entry["size"]
+            for entry in entries
+            if (digest := parse_object_name(entry["path"])) is not None
+        }
+        ordered = all(a <= b for a, b in zip(names, names[1:], strict=False))
+        yield Page(sizes, names[-1], last=len(names) < _PAGE, ordered=ordered)
+    yield Page({}, "", last=True)
+
+
+def _open(  # noqa: PLR0913, PLR0917
+    url: S3Url, access: Access, options: ClientConfig, tries: int, patience: timedelta, jobs: int
+) -> S3Store:
+    def credentials() -> S3Credential:
+        found = access.credentials()
+        return {
+            "access_key_id": found.key_id,
+            "secret_access_key": found.secret,
+            "token": found.token,
+            "expires_at": found.expires_at,
+        }
+
+    config: S3Config = {"region": access.region}
+    if access.endpoint:
+        config["endpoint"] = access.endpoint.rstrip("/")
+        config["virtual_hosted_style_request"] = False
+    else:
+        # a name with dots does not fit the certificate of *.s3.amazonaws.com
+        config["virtual_hosted_style_request"] = "." not in url.bucket
+    options["allow_http"] = bool(access.endpoint and access.endpoint.startswith("http:"))
+    options["user_agent"] = f"pivot-remote/{__version__}"
+    options["pool_max_idle_per_host"] = str(jobs)
+    if access.authorities:
+        options["root_certificate"] = access.authorities
+    return S3Store(
+        url.bucket,
+        prefix=url.prefix or None,
+        config=config,
+        client_options=options,
+        retry_config={
+            "max_retries": tries,
+            "retry_timeout": patience,
+            "backoff": {
+                "init_backoff": timedelta(milliseconds=100),
+                "max_backoff": timedelta(seconds=15),
+                "base": 2,
+            },
+        },
+        credential_provider=credentials,
+    )

@@ -1,0 +1,172 @@
+"""What the answers of S3 services mean, in our words: one table, used by `s3` alone."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pivot.errors import (
+    ObjectError,
+    ObjectMissing,
+    ObjectRefused,
+    ObjectUnreachable,
+    PivotError,
+    RemoteDenied,
+    RemoteError,
+    RemoteUnavailable,
+)
+
+_STATUS = re.compile(r"status code: (\d{3})")
+_CODE = re.compile(r"<Code>\s*([A-Za-z0-9.]+)\s*</Code>")
+_REGION = re.compile(r"<Region>\s*([a-z0-9-]+)\s*</Region>|expecting '([a-z0-9-]+)'")
+
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
+_UNKNOWN_KEY = frozenset({"InvalidAccessKeyId", "InvalidClientTokenId", "InvalidToken"})
+_WRONG_SECRET = frozenset({"SignatureDoesNotMatch", "AuthFailure"})
+_CLOCK = frozenset({"RequestTimeTooSkewed", "RequestExpired"})
+_WRONG_REGION = frozenset(
+    {"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException"}
+)
+_BUSY = frozenset({"SlowDown", "TooManyRequests", "RequestLimitExceeded", "ServiceUnavailable"})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an S3 service said: *status* is 0 when there was no answer, *code* its word for it."""
+
+    status: int
+    code: str
+    region: str
+    connected: bool
+    text: str
+
+    @property
+    def missing(self) -> bool:
+        """The object is not there. Only 404 says so: an error never means "absent"."""
+        return self.status == 404 and self.code != "NoSuchBucket"  # noqa: PLR2004
+
+    @property
+    def denied(self) -> bool:
+        """Refused, without a word against the credentials: perhaps for this object alone."""
+        return self.status == 403 and not self._accuses_credentials  # noqa: PLR2004
+
+    @property
+    def unconditional(self) -> bool:
+        """The service does not know conditional writes."""
+        return self.status == 501 or self.code == "NotImplemented"  # noqa: PLR2004
+
+    @property
+    def busy(self) -> bool:
+        """The service answers, and asks for patience."""
+        return self.status in {429, 503} or self.code in _BUSY
+
+    @property
+    def wrong_region(self) -> bool:
+        """The bucket is in another region."""
+        return self.code in _WRONG_REGION or self.status in {301, 307}
+
+    @property
+    def _accuses_credentials(self) -> bool:
+        return self.code in _EXPIRED | _UNKNOWN_KEY | _WRONG_SECRET | _CLOCK
+
+
+def parse_answer(error: BaseException) -> Answer:
+    """Read the text of an error of obstore, which holds the service's answer."""
+    text = str(error).partition("\n\nDebug source:")[0]
+    status = _STATUS.search(text)
+    code = _CODE.search(text)
+    region = _REGION.search(text)
+    return Answer(
+        int(status[1]) if status else 0,
+        code[1] if code else "",
+        (region[1] or region[2]) if region else "",
+        connected="kind: Connect" not in str(error),
+        text=_plain(text),
+    )
+
+
+def of_remote(answer: Answer, url: str) -> PivotError:
+    """Say what *answer* means for the whole remote at *url*."""
+    if answer.code == "NoSuchBucket":
+        return RemoteError(f"{url}: there is no such bucket", hint="check the name: aws s3 ls")
+    if error := _about_credentials(answer, url):
+        return error
+    if answer.status == 403:  # noqa: PLR2004
+        return RemoteDenied(
+            f"{url}: access denied",
+            hint="the credentials lack s3:GetObject or s3:ListBucket; see whose they are: "
+            "aws sts get-caller-identity",
+        )
+    if answer.wrong_region:
+        where = f" (it is in {answer.region})" if answer.region else ""
+        return RemoteError(
+            f"{url}: the bucket is in another region{where}",
+            hint=f"set AWS_REGION{f'={answer.region}' if answer.region else ''}, or "
+            "'pivot config set remote_options.<name>.region <region>'",
+        )
+    if answer.busy or answer.status >= 500 or not answer.status:  # noqa: PLR2004
+        return _unavailable(answer, url)
+    return RemoteError(f"{url}: {answer.text}")
+
+
+def of_object(answer: Answer, url: str) -> PivotError:
+    """Say what *answer* means for one object of the remote at *url*, or for all of it."""
+    if answer.missing:
+        return ObjectMissing("is not there")
+    if answer.denied:
+        return ObjectRefused(
+            "access denied",
+            hint="the credentials lack the permission, or the object is missing and they lack "
+            "s3:ListBucket, without which S3 says 403 for a missing object too",
+        )
+    if answer.code == "InvalidObjectState":
+        return ObjectError("is archived in a cold storage class", hint="restore it first")
+    fatal = not answer.connected or answer.code == "NoSuchBucket" or answer.wrong_region
+    if fatal or _about_credentials(answer, url):
+        return of_remote(answer, url)
+    if answer.busy or answer.status >= 500 or not answer.status:  # noqa: PLR2004
+        return ObjectUnreachable(answer.text)
+    return ObjectError(answer.text)
+
+
+def _about_credentials(answer: Answer, url: str) -> RemoteDenied | None:
+    if answer.code in _EXPIRED:
+        return RemoteDenied(
+            f"{url}: the AWS credentials have expired",
+            hint="get new ones: aws sso login, or a new AWS_SESSION_TOKEN",
+        )
+    if answer.code in _UNKNOWN_KEY | _WRONG_SECRET:
+        what = "key id is not known here" if answer.code in _UNKNOWN_KEY else "secret key is wrong"
+        return RemoteDenied(
+            f"{url}: the AWS credentials were refused: the {what} ({answer.code})",
+            hint="check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: aws sts get-caller-identity",
+        )
+    if answer.code in _CLOCK:
+        return RemoteDenied(
+            f"{url}: this machine's clock differs too much from the server's", hint="set the clock"
+        )
+    return None
+
+
+def _unavailable(answer: Answer, url: str) -> RemoteUnavailable:
+    if not answer.status:
+        return RemoteUnavailable(
+            f"{url}: no connection: {answer.text}",
+            hint="check the network, proxy and endpoint (AWS_ENDPOINT_URL, remote_options)",
+        )
+    return RemoteUnavailable(
+        f"{url}: the service is not available: {answer.text}",
+        hint="try again later; with SlowDown, lower --jobs",
+    )
+
+
+def _plain(text: str) -> str:
+    """Keep of a foreign error what a reader can use: no XML, no addresses with their queries."""
+    code = _CODE.search(text)
+    status = _STATUS.search(text)
+    words = [f"HTTP {status[1]}"] if status else []
+    words += [code[1]] if code else []
+    if words:
+        return " ".join(words)
+    reason = text.splitlines()[0].rpartition(" - ")[2]
+    return re.sub(r"(https?://)\S+", r"\1…", reason)[:200].removeprefix("HTTP error: ")

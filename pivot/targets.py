@@ -1,0 +1,188 @@
+"""Which outputs the user means; pure."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pivot.errors import IntegrityError, UsageError
+from pivot.objects import Digest, Directory, File, Output, files_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An output that a lock or `.pvt` file refers to.
+
+    *owner* is the stage, or the path of tracked data; *document* is the file that says so.
+    *imported_from* is the URL of another project's remote, where the objects are kept instead.
+    """
+
+    output: Output
+    owner: str
+    document: str
+    is_stage: bool
+    imported_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """All that the project's documents refer to.
+
+    *stages* are all their names; *uncached* are outputs that git keeps, each with its stage.
+    """
+
+    entries: tuple[Reference, ...]
+    stages: frozenset[str]
+    uncached: Mapping[str, str]
+
+
+def select(
+    references: References, targets: Sequence[str], *, here: str = ""
+) -> tuple[Reference, ...]:
+    """Choose what *targets* name, seen from the directory *here*; without targets, everything.
+
+    A target is a stage, the unique end of a stage's name, or a path: an output, something inside
+    or above outputs, a `.pvt` or a lock file. Raises `UsageError` that names every unknown one,
+    and `IntegrityError` when two documents say different things of one path.
+    """
+    if not targets:
+        return _without_conflicts(references.entries)
+    chosen: list[Reference] = []
+    problems: list[str] = []
+    for target in targets:
+        try:
+            chosen += _resolve(references, target, here)
+        except UsageError as error:
+            problems.append(f"{error.message}{f' ({error.hint})' if error.hint else ''}")
+    if problems:
+        raise UsageError(
+            "; ".join(problems),
+            hint="a target is a stage, an output or a directory with outputs; "
+            "without targets, everything is meant",
+        )
+    return _without_conflicts(chosen)
+
+
+def _resolve(references: References, target: str, here: str) -> Iterable[Reference]:
+    if target in references.stages:
+        return _of_stage(references, target)
+    path = _project_path(target, here)
+    if found := _below(references, path):
+        return found
+    if path in references.uncached:
+        raise UsageError(f"'{target}' is an output that is not cached: git keeps it")
+    ends = sorted(name for name in references.stages if name.endswith(f"/{target}"))
+    if len(ends) == 1:
+        return _of_stage(references, ends[0])
+    if ends:
+        raise UsageError(f"'{target}' may be any of the stages {', '.join(ends)}")
+    raise UsageError(
+        f"'{target}' is not a tracked file or stage output", hint=_nearest(references, target, path)
+    )
+
+
+def _of_stage(references: References, stage: str) -> list[Reference]:
+    return [entry for entry in references.entries if entry.is_stage and entry.owner == stage]
+
+
+def _project_path(target: str, here: str) -> str:
+    if not target:
+        raise UsageError("a target may not be empty")
+    path = os.path.normpath(os.path.join(here, target))
+    if path == ".." or path.startswith(("../", "/")):
+        raise UsageError(f"Target '{target}' resolves outside project root")
+    return "" if path == "." else path
+
+
+def _below(references: References, path: str) -> list[Reference]:
+    """Find what is at, above or below *path*; the root has everything below it."""
+    found: list[Reference] = []
+    above = f"{path}/" if path else ""
+    for entry in references.entries:
+        place = entry.output.path
+        if place == path or entry.document == path or place.startswith(above):
+            found.append(entry)
+        elif path.startswith(f"{place}/") and isinstance(entry.output, Directory):
+            part = _part_of(entry.output, path)
+            if part is not None:
+                found.append(replace(entry, output=part))
+    return found
+
+
+def _part_of(directory: Directory, path: str) -> Output | None:
+    """Narrow a directory output to the file or directory at *path* inside it."""
+    above = f"{path}/"
+    files = tuple(file for file in directory.files if file.path.startswith(above))
+    empty = tuple(name for name in directory.empty if f"{name}/".startswith(above))
+    if files or empty:
+        return replace(directory, path=path, digest=Digest(""), files=files, empty=empty)
+    return next((file for file in directory.files if file.path == path), None)
+
+
+def _nearest(references: References, target: str, path: str) -> str:
+    places = {entry.output.path for entry in references.entries}
+    names = {name.rpartition("/")[2]: name for name in sorted(references.stages)}
+    names |= {name: name for name in references.stages | places}
+    near = dict.fromkeys(
+        names[name]
+        for word in (target, path)
+        for name in difflib.get_close_matches(word, names, n=3, cutoff=0.6)
+    )
+    return f"did you mean {' or '.join(repr(name) for name in near)}?" if near else ""
+
+
+def _without_conflicts(entries: Iterable[Reference]) -> tuple[Reference, ...]:
+    """Drop what is named twice; two different contents for one path contradict each other."""
+    kept: dict[str, Reference] = {}
+    said: dict[str, tuple[File, Reference]] = {}
+    for entry in entries:
+        before = kept.get(entry.output.path)
+        if before is not None and before.output == entry.output:
+            continue
+        kept.setdefault(entry.output.path, entry)
+        for file in files_of(entry.output):
+            other, earlier = said.setdefault(file.path, (file, entry))
+            if other.digest != file.digest:
+                raise IntegrityError(
+                    f"{file.path}: {earlier.document} and {entry.document} name different contents "
+                    f"({other.digest} and {file.digest})",
+                    hint="remove the lock file of the stage that no longer makes it, or run it again",
+                )
+    _check_nesting(said)
+    return _without_parts(kept.values())
+
+
+def _check_nesting(said: Mapping[str, tuple[File, Reference]]) -> None:
+    for path, (_, entry) in said.items():
+        place = path
+        while place := place.rpartition("/")[0]:
+            if place in said:
+                raise IntegrityError(
+                    f"{place} is a file in {said[place][1].document} and a directory in "
+                    f"{entry.document}",
+                    hint="remove the lock file of the stage that no longer makes it",
+                )
+
+
+def _without_parts(entries: Iterable[Reference]) -> tuple[Reference, ...]:
+    """Drop a part of a directory that is chosen whole as well."""
+    chosen = list(entries)
+    whole = {
+        entry.output.path: {file.path for file in entry.output.files}
+        for entry in chosen
+        if isinstance(entry.output, Directory)
+    }
+
+    def is_part(output: Output) -> bool:
+        place = output.path
+        while place := place.rpartition("/")[0]:
+            if place in whole and all(file.path in whole[place] for file in files_of(output)):
+                return True
+        return False
+
+    return tuple(entry for entry in chosen if not is_part(entry.output))

@@ -1,0 +1,162 @@
+"""The user's files: see what stands where outputs belong."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pivot.errors import LocalError, UnsafePath, local_error
+from pivot.lockfile import is_ignored
+from pivot.objects import Digest, Directory, File, digest_file, files_of, is_digest
+from pivot.plan import Found, Is
+from pivot.tree import Tree
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from pivot.cache import Cache
+    from pivot.targets import Reference
+
+
+class Workspace:
+    """The files below *root*, compared with the objects of *cache*.
+
+    *fetched* are digests that will be in the cache by the time the plan is carried out.
+    """
+
+    def __init__(self, root: Path, cache: Cache, fetched: Collection[Digest] = ()) -> None:
+        self._root = root
+        self._cache = cache
+        self._fetched = frozenset(fetched)
+        self._files = os.path.realpath(cache.root / "files")
+
+    def observe(self, references: Iterable[Reference], *, extras: bool) -> dict[str, Found]:
+        """Compare each output with what the workspace has at its path.
+
+        With *extras*, also look for files in directory outputs that no lock lists. Content is
+        read only where sizes agree, or where the answer depends on whether the cache has it.
+        """
+        chosen = list(references)
+        known = {file.path for entry in chosen for file in files_of(entry.output)}
+        with Tree(self._root) as tree:
+            return {
+                entry.output.path: self._observe(tree, entry, known, extras=extras)
+                for entry in chosen
+            }
+
+    def find(self, file: File) -> bool:
+        """Tell whether the workspace has *file* with the right content, as a regular file."""
+        with Tree(self._root) as tree:
+            try:
+                found = tree.lstat(file.path)
+                if found is None or not stat.S_ISREG(found.st_mode):
+                    return False
+                return self._compare(tree, file, found) in {Is.SAME, Is.SAME_BUT_MODE}
+            except (LocalError, UnsafePath):
+                return False
+
+    def _observe(
+        self, tree: Tree, entry: Reference, known: Collection[str], *, extras: bool
+    ) -> Found:
+        output = entry.output
+        try:
+            top = tree.lstat(output.path)
+            if isinstance(output, File):
+                return Found({output.path: self._compare(tree, output, top)})
+            if top is None:
+                return Found({file.path: Is.ABSENT for file in output.files}, whole=Is.ABSENT)
+            if not stat.S_ISDIR(top.st_mode):
+                return Found({}, whole=self._instead_of_directory(tree, output, top))
+            files = {
+                file.path: self._compare(tree, file, tree.lstat(file.path)) for file in output.files
+            }
+            extra = dict(self._extra(tree, output, known)) if extras else {}
+            return Found(files, extra)
+        except (LocalError, UnsafePath) as error:
+            return Found({}, problem=error)
+
+    def _compare(self, tree: Tree, file: File, found: os.stat_result | None) -> Is:
+        """Compare the *file* that should be with what was *found* at its path."""
+        if found is None:
+            return Is.ABSENT
+        if stat.S_ISLNK(found.st_mode):
+            linked = self._link_into_cache(tree, file.path)
+            return Is.SAME if linked == file.digest else Is.CACHED if linked else Is.DIFFERENT
+        if not stat.S_ISREG(found.st_mode):
+            return Is.DIFFERENT
+        if (digest := self._digest(tree, file, found)) == file.digest:
+            executable = bool(found.st_mode & stat.S_IXUSR)
+            if file.executable is None or file.lenient or executable == file.executable:
+                return Is.SAME
+            return Is.SAME_BUT_MODE
+        return Is.CACHED if self._holds(digest) else Is.DIFFERENT
+
+    def _digest(self, tree: Tree, file: File, found: os.stat_result) -> Digest:
+        """Hash a file, unless it is a hard link to the very object that should be there."""
+        try:
+            held = os.lstat(self._cache.path(file.digest))
+        except OSError:
+            held = None
+        if held is not None and os.path.samestat(held, found):
+            return file.digest
+        return self._hash(tree, file.path)
+
+    def _hash(self, tree: Tree, path: str) -> Digest:
+        above, name = tree.parent(path)
+        try:
+            return digest_file(name, dir_fd=above)
+        except OSError as error:
+            raise local_error(error, path) from error
+
+    def _holds(self, digest: Digest) -> bool:
+        return digest in self._fetched or bool(self._cache.stat([digest]))
+
+    def _link_into_cache(self, tree: Tree, path: str) -> Digest | None:
+        """Read which object, or tree of the real Pivot's, a symlink in the workspace points to."""
+        above, name = tree.parent(path)
+        try:
+            target = os.readlink(name, dir_fd=above)
+        except OSError as error:
+            raise local_error(error, path) from error
+        place = (self._root / path).parent / target
+        shelf, last = os.path.split(os.path.normpath(place))
+        files, head = os.path.split(shelf)
+        digest = head + last
+        inside = os.path.realpath(files) == self._files
+        return Digest(digest) if inside and is_digest(digest) else None
+
+    def _instead_of_directory(self, tree: Tree, output: Directory, top: os.stat_result) -> Is:
+        """Compare what stands at the path of a directory output and is no directory."""
+        if stat.S_ISLNK(top.st_mode):
+            linked = self._link_into_cache(tree, output.path)
+            if linked == output.digest and self._cache.path(linked).is_dir():
+                return Is.SAME  # the real Pivot links whole trees when it prefers symlinks
+            return Is.CACHED if linked else Is.DIFFERENT
+        if stat.S_ISREG(top.st_mode):
+            return Is.CACHED if self._holds(self._hash(tree, output.path)) else Is.DIFFERENT
+        return Is.DIFFERENT
+
+    def _extra(
+        self, tree: Tree, output: Directory, known: Collection[str]
+    ) -> Iterator[tuple[str, Is]]:
+        """Find files below a directory output that are not listed; symlinks are never stored."""
+        waiting = [output.path]
+        while waiting:
+            place = waiting.pop()
+            descriptor = tree.open(place)
+            if descriptor is None:
+                continue
+            with os.scandir(descriptor) as entries:
+                inside = [(entry.name, entry.is_dir(follow_symlinks=False), entry.is_symlink())
+                          for entry in entries]  # fmt: skip
+            for name, is_directory, is_link in sorted(inside):
+                path = f"{place}/{name}"
+                if output.skips_ignored and is_ignored(path[len(output.path) + 1 :]):
+                    continue
+                if is_directory:
+                    waiting.append(path)
+                elif path not in known and not is_link:
+                    cached = self._holds(self._hash(tree, path))
+                    yield path, Is.CACHED if cached else Is.DIFFERENT

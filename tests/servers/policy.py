@@ -1,0 +1,58 @@
+"""What a proxy may be told to do with a request, and who tells it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import contextlib
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """The head of a client's request, as far as a decision depends on it."""
+
+    method: str
+    target: str
+    conditional: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Refusal:
+    """An answer in the server's place, with the XML body of an S3 error."""
+
+    status: int
+    code: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Hangup:
+    """No answer at all: the connection is reset, after so many seconds of silence."""
+
+    after: float = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Damage:
+    """How to change a body: announce fewer bytes, send fewer than announced, flip the bits of one.
+
+    Each is an offset in the body or, when None, leaves that aspect alone.
+    """
+
+    announce: int | None = None
+    send: int | None = None
+    flip: int | None = None
+
+
+class Policy(Protocol):
+    """What the proxy asks; it is asked by many threads at a time."""
+
+    def observe(self, request: Request) -> contextlib.AbstractContextManager[None]:
+        """Watch a request from its head to the end of its answer."""
+
+    def before(self, request: Request) -> Refusal | Hangup | None:
+        """Decide on a request before the server sees it."""
+
+    def after(self, request: Request, status: int, length: int) -> Refusal | Damage | None:
+        """Decide on the server's answer, whose body has this length."""

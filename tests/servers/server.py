@@ -1,0 +1,63 @@
+"""What a test knows of an S3 server: where it listens and the keys it accepts."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclasses.dataclass(frozen=True)
+class S3Server:
+    """A running S3 server; `data` is its plain folder of objects, where it keeps one."""
+
+    name: str
+    url: str
+    access_key: str
+    secret_key: str
+    ca_bundle: Path | None = None
+    data: Path | None = None
+
+    def environment(self) -> dict[str, str]:
+        """Return the standard AWS variables that lead any S3 client to this server."""
+        variables = {
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_REGION": "us-east-1",
+        }
+        if self.ca_bundle is not None:
+            variables["AWS_CA_BUNDLE"] = str(self.ca_bundle)
+        return variables
+
+    def with_keys(self, access_key: str, secret_key: str) -> S3Server:
+        """Return the same server as somebody else sees it, whether it knows these keys or not."""
+        return dataclasses.replace(self, access_key=access_key, secret_key=secret_key)
+
+    def make_bucket(self, name: str) -> None:
+        """Create a bucket; raises `botocore.exceptions.ClientError` when the server refuses."""
+        import boto3
+        from botocore.config import Config
+
+        session = boto3.session.Session(
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            region_name="us-east-1",
+        )
+        client = session.client(
+            "s3",
+            endpoint_url=self.url,
+            verify=None if self.ca_bundle is None else str(self.ca_bundle),
+            config=Config(
+                s3={"addressing_style": "path"},
+                # several servers answer 411 or 501 to the checksums boto3 sends of its own accord
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+            ),
+        )
+        try:
+            client.create_bucket(Bucket=name)
+        finally:
+            client.close()
