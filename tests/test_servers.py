@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import concurrent.futures
+import contextlib
 import http.client
 import math
+import socket
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,9 +16,11 @@ from obstore.exceptions import GenericError, PermissionDeniedError
 from obstore.store import S3Store
 
 from tests import servers
+from tests.servers.proxy import ReverseProxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from obstore.store import ClientConfig
@@ -307,11 +310,45 @@ def test_fail_list_page_spares_the_pages_before(proxy: FaultProxy, store: S3Stor
             names(store)
 
 
-def test_delay_and_max_in_flight(proxy: FaultProxy) -> None:
+def test_delay_holds_a_request_up(proxy: FaultProxy) -> None:
     proxy.deny_all("AccessDenied")
     proxy.delay = 0.3
     start = time.monotonic()
-    with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: raw(proxy), range(4)))
+    assert raw(proxy)[0] == 403
     assert time.monotonic() - start >= 0.3
+
+
+def test_max_in_flight_counts_requests_without_an_answer(proxy: FaultProxy) -> None:
+    raw(proxy)
+    raw(proxy)
+    assert proxy.max_in_flight == 1
+    proxy.stall = True
+    with contextlib.ExitStack() as stack:
+        for _ in range(4):
+            connection = http.client.HTTPConnection(urlsplit(proxy.url).netloc, timeout=5)
+            stack.enter_context(contextlib.closing(connection))
+            connection.request("GET", "/")
+        deadline = time.monotonic() + 20
+        while proxy.max_in_flight < 4 and time.monotonic() < deadline:
+            time.sleep(0.01)
     assert proxy.max_in_flight == 4
+
+
+def test_proxy_ends_a_connection_that_arrives_while_it_stops(
+    behind: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once = ReverseProxy.connected
+
+    def late(self: ReverseProxy, client: socket.socket) -> AbstractContextManager[None]:
+        self.stopping.wait(5)
+        return at_once(self, client)
+
+    monkeypatch.setattr(ReverseProxy, "connected", late)
+    with contextlib.ExitStack() as stack:
+        with servers.fault_proxy(behind) as proxy:
+            parts = urlsplit(proxy.url)
+            address = (parts.hostname or "", parts.port or 0)
+            stack.enter_context(socket.create_connection(address))
+            time.sleep(0.2)  # to be accepted
+            start = time.monotonic()
+        assert time.monotonic() - start < 10
