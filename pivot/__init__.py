@@ -2,11 +2,12 @@
 
 Where things are, lower layers first (a module imports only from layers below its own):
 
-- words: `errors`, `objects`
-- documents: `documents`, `project`, `config`, `lockfile`, `tracked`, `git`
-- decisions: `references`, `plan`
-- effects: `transfer`, `remote` (`folder`, `s3`), `aws`, `cache`, `workspace`
-- use cases: `api`
+- words: `errors`, `objects`, `remote_url`, `budget`
+- documents: `documents`, `project`, `config`, `config_file`, `lockfile`, `tracked`, `git`
+- decisions, all pure: `targets`, `plan`, `listing`
+- effects: `references`, `transfer`, `remote` (`folder`, `s3`), `aws`, `scratch`, `cache`,
+  `tree`, `workspace`, `copying`, `placement`
+- use cases: `api`, which answers with `results`
 - faces: `report`, `progress`, `cli`
 """
 

@@ -8,7 +8,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pivot.cache import Cache, Scratch
+from pivot.cache import Cache
 from pivot.config import RemoteSettings
 from pivot.errors import (
     LocalError,
@@ -17,8 +17,6 @@ from pivot.errors import (
     RemoteError,
     UsageError,
 )
-from pivot.git import tracked_paths
-from pivot.lockfile import load_lock
 from pivot.objects import Digest, files_of
 from pivot.placement import place
 from pivot.plan import (
@@ -29,11 +27,11 @@ from pivot.plan import (
     plan_checkout,
     plan_transfer,
 )
-from pivot.project import find_documents
-from pivot.remote_url import FolderUrl, parse_remote_url
+from pivot.references import load_references
+from pivot.remotes import open_remote
 from pivot.results import Checkout, Pull, Transfer
-from pivot.targets import Reference, References, select
-from pivot.tracked import load_tracked
+from pivot.scratch import Scratch
+from pivot.targets import Reference, select
 from pivot.transfer import Meter, Moves, move_all
 from pivot.workspace import Workspace
 
@@ -60,60 +58,15 @@ class Setup:
         """Open the cache; use it in a `with` statement."""
         return Cache(self.config.cache_dir(self.project, self.environment))
 
+    def open_remote(self, remote: RemoteSettings) -> Remote:
+        """Open a remote, see `remotes.open_remote`."""
+        return open_remote(remote, self.config, self.environment, jobs=self.jobs)
+
     @property
     def here(self) -> str:
         """The current directory, from the project root; empty at the root itself."""
         path = os.path.relpath(self.project.here, self.project.root)
         return "" if path == "." else path
-
-
-def load_references(project: Project) -> References:
-    """Read every lock and `.pvt` file of the project.
-
-    Raises `InvalidDocument`, `UnsafePath`, `LocalError`, and `PivotError` when git must say which
-    outputs of the oldest lock files are cached, and cannot.
-    """
-    found = find_documents(project)
-    locks = [load_lock(path, project.root) for path in found.locks]
-    tracked = [load_tracked(path, project.root) for path in found.tracked]
-    doubtful = [output.path for lock in locks for output in lock.undecided]
-    in_git = tracked_paths(project.root, doubtful)
-    entries: list[Reference] = []
-    uncached: dict[str, str] = {}
-    for lock in locks:
-        cached = (*lock.outputs, *(o for o in lock.undecided if o.path not in in_git))
-        entries += [
-            Reference(output, lock.stage, lock.document, is_stage=True) for output in cached
-        ]
-        kept = (*lock.uncached, *(o for o in lock.undecided if o.path in in_git))
-        uncached |= {output.path: lock.stage for output in kept}
-    entries += [
-        Reference(
-            t.output, t.output.path, t.document, is_stage=False, imported_from=t.imported_from
-        )
-        for t in tracked
-    ]
-    return References(tuple(entries), frozenset(lock.stage for lock in locks), uncached)
-
-
-def open_remote(setup: Setup, remote: RemoteSettings) -> Remote:
-    """Open a remote; nothing is sent yet. Raises `UsageError`, `RemoteDenied`."""
-    url = parse_remote_url(remote.url)
-    if isinstance(url, FolderUrl):
-        from pivot.folder import FolderRemote  # noqa: PLC0415  only the kind that is needed
-
-        return FolderRemote(url.path)
-    from pivot.aws import find_access  # noqa: PLC0415
-    from pivot.s3 import S3Remote  # noqa: PLC0415
-
-    return S3Remote(
-        url,
-        find_access(remote, url.bucket, setup.environment),
-        jobs=setup.jobs,
-        retries=setup.config.number("remote.retries"),
-        connect_timeout=setup.config.number("remote.connect_timeout"),
-        read_timeout=setup.config.number("remote.read_timeout"),
-    )
 
 
 def push(
@@ -142,13 +95,13 @@ def push(
         if not wanted:
             return _stopped("push", settings, wanted, None)
         try:
-            with contextlib.closing(open_remote(setup, settings)) as store:
+            with contextlib.closing(setup.open_remote(settings)) as store:
                 return _push(setup, settings, store, cache, references, wanted, dry_run=dry_run)
         except RemoteError as error:
             return _stopped("push", settings, wanted, error)
 
 
-def _push(  # noqa: PLR0913
+def _push(
     setup: Setup,
     settings: RemoteSettings,
     store: Remote,
@@ -238,7 +191,7 @@ def _fetch(
         moves = None if dry_run else Moves()
         return Transfer("fetch", settings.name, settings.url, wanted, plan, moves)
     try:
-        with contextlib.closing(open_remote(setup, settings)) as store:
+        with contextlib.closing(setup.open_remote(settings)) as store:
             kept = store.stat(lacking)
             unkept = frozenset(digest for digest in lacking if digest not in kept)
             # what only the workspace has needs no fetching, wherever else it may be lacking
@@ -283,7 +236,7 @@ def _receive(setup: Setup, store: Remote, cache: Cache, want: Wanted) -> bool:
     return False
 
 
-def checkout(  # noqa: PLR0913
+def checkout(
     setup: Setup,
     targets: Sequence[str] = (),
     *,
@@ -297,7 +250,7 @@ def checkout(  # noqa: PLR0913
         return _checkout(setup, cache, references, existing, links, dry_run=dry_run)
 
 
-def pull(  # noqa: PLR0913
+def pull(
     setup: Setup,
     targets: Sequence[str] = (),
     *,
@@ -318,7 +271,7 @@ def pull(  # noqa: PLR0913
     return Pull(fetched, placed)
 
 
-def _checkout(  # noqa: PLR0913
+def _checkout(
     setup: Setup,
     cache: Cache,
     references: Sequence[Reference],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ _AWS_ENDPOINT = re.compile(r"https://s3(?:[.-][a-z0-9-]+)*\.amazonaws\.com")
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """One set of keys; it stops working at *expires_at*, which has a time zone, if that is known."""
+    """One set of keys; it works until *expires_at*, with a time zone, if that is known."""
 
     key_id: str
     secret: str
@@ -34,12 +35,16 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How to reach a bucket: *endpoint* is `None` for AWS itself, *authorities* a PEM text."""
+    """How to reach a bucket: *endpoint* is `None` for AWS itself, *authorities* a PEM text.
+
+    *find_region* asks AWS where the bucket really is, when *region* turns out to be wrong.
+    """
 
     endpoint: str | None
     region: str
     credentials: Callable[[], Credentials]
     authorities: str | None
+    find_region: Callable[[], str] | None = None
 
 
 def find_access(remote: RemoteSettings, bucket: str, environment: Mapping[str, str]) -> Access:
@@ -65,7 +70,8 @@ def find_access(remote: RemoteSettings, bucket: str, environment: Mapping[str, s
     if plain is not None and ((endpoint and region) or not _has_config_file(environment)):
         if region is None:
             region = DEFAULT_REGION if endpoint else find_bucket_region(bucket)
-        return Access(endpoint, region, lambda: plain, authorities)
+        find_region = None if endpoint else functools.partial(find_bucket_region, bucket)
+        return Access(endpoint, region, lambda: plain, authorities, find_region)
     return _from_chain(remote, bucket, endpoint, region, authorities)
 
 
@@ -167,7 +173,8 @@ def _from_chain(
         return Credentials(frozen.access_key, frozen.secret_key, frozen.token, expires_at)
 
     provide()  # what cannot be had is said now, not in the middle of a transfer
-    return Access(endpoint, region, provide, authorities)
+    find_region = functools.partial(find_bucket_region, bucket, session=session)
+    return Access(endpoint, region, provide, authorities, None if endpoint else find_region)
 
 
 def _not_to_be_had(name: str, error: Exception) -> RemoteDenied:

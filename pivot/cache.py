@@ -6,18 +6,17 @@ import contextlib
 import ctypes
 import errno
 import os
-import secrets
-import shutil
 import stat
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pivot.errors import ObjectDamaged, local_error
 from pivot.objects import Content, Digest, is_digest, object_name, verified
+from pivot.scratch import Scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
+    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
@@ -159,83 +158,6 @@ class Cache:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(private)
         return target.parent
-
-
-class Scratch:
-    """A directory of this run's own below *root*, made when needed and removed at the end.
-
-    The name says whose it is, so that the next run can remove what a killed one left.
-    """
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._lock = threading.Lock()
-        self._path: Path | None = None
-
-    def directory(self) -> Path:
-        """Make the directory, once; raises `LocalError`."""
-        with self._lock:
-            if self._path is None:
-                path = self._root / f"{_owner()}-{os.getpid()}-{secrets.token_hex(4)}"
-                try:
-                    path.mkdir(parents=True)
-                except OSError as error:
-                    raise local_error(error, path) from error
-                self._path = path
-                self._remove_abandoned(path.name)
-            return self._path
-
-    @contextlib.contextmanager
-    def file(self) -> Iterator[tuple[Path, int]]:
-        """Make a file, open for writing; it is removed if the caller fails."""
-        path = self.directory() / secrets.token_hex(8)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise local_error(error, path) from error
-        try:
-            yield path, descriptor
-        except BaseException:
-            with contextlib.suppress(OSError):
-                path.unlink()
-            raise
-        finally:
-            os.close(descriptor)
-
-    def remove(self) -> None:
-        """Remove what is left, and the directory above when no other run uses it."""
-        with self._lock:
-            if self._path is not None:
-                shutil.rmtree(self._path, ignore_errors=True)
-                with contextlib.suppress(OSError):
-                    self._root.rmdir()
-                self._path = None
-
-    def _remove_abandoned(self, own: str) -> None:
-        """Remove the directories of runs that are dead, as far as this machine can tell."""
-        for name in os.listdir(self._root):
-            owner, _, process = name.rpartition("-")[0].rpartition("-")
-            if name != own and owner == _owner() and process.isdigit() and not _runs(int(process)):
-                shutil.rmtree(self._root / name, ignore_errors=True)
-
-
-def _owner() -> str:
-    """Name the set of processes among which a process id means something."""
-    try:
-        space = os.stat("/proc/self/ns/pid").st_ino
-    except OSError:
-        space = 0
-    return f"{os.uname().nodename}-{space}".replace("/", "_")
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _write(descriptor: int, chunk: bytes, path: Path) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from pivot.documents import Value, load_yaml, mapping
@@ -14,6 +13,7 @@ from pivot.remote_url import parse_remote_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from pivot.project import Project
 

@@ -50,7 +50,7 @@ def parse_yaml(data: bytes, path: Path | str) -> Value:
         text = data.decode("utf-8-sig")
         if _may_be_deep(text):
             _check_limits(text, path)
-        loaded: Value | None = yaml.load(text, _text_loader())
+        loaded: Value | None = yaml.load(text, _text_loader())  # noqa: S506  it makes text alone
     except UnicodeDecodeError as error:
         raise InvalidDocument(path, [f"is not UTF-8 text (byte {error.start})"]) from error
     except yaml.YAMLError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pivot.objects import Digest, object_name
@@ -66,7 +67,7 @@ def plan_listing(wanted: Sequence[Digest], first: Page, *, jobs: int) -> Listing
     count = min(jobs, math.ceil(pages), len(left))
     most = 2 * math.ceil(pages / count) + 2
     cuts = [round(number * len(left) / count) for number in range(count + 1)]
-    parts = [tuple(left[start:end]) for start, end in zip(cuts, cuts[1:], strict=False)]
+    parts = [tuple(left[start:end]) for start, end in pairwise(cuts)]
     return ListingPlan(
         found, slices=tuple(Slice(_before(part[0]), part, most) for part in parts if part)
     )

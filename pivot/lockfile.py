@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 # What releases before 0.3 leave out of a directory; names that such a directory never lists.
 IGNORED_NAMES = frozenset(
-    "__pycache__ .venv venv .git .hg .svn .idea .vscode node_modules .pivot dist build".split()
+    {"__pycache__", ".venv", "venv", ".git", ".hg", ".svn", ".idea", ".vscode"}
+    | {"node_modules", ".pivot", "dist", "build"}
 )
 IGNORED_ENDINGS = (".pyc", ".pyo", ".swp", ".swo", "~")
 
@@ -46,13 +47,16 @@ def load_lock(path: Path, root: Path) -> StageLock:
     """
     document = path.relative_to(root).as_posix()
     tree = mapping(load_yaml(path), document)
-    problems: list[str] = []
-    for key in ("code_manifest", "params"):
-        if not isinstance(tree.get(key), dict):
-            problems.append(f"{key} must be a mapping, not {kind(tree.get(key))}")
-    for key in ("deps", "outs"):
-        if not isinstance(tree.get(key), list):
-            problems.append(f"{key} must be a list, not {kind(tree.get(key))}")
+    problems = [
+        f"{key} must be {what}, not {kind(tree.get(key))}"
+        for key, type_, what in (
+            ("code_manifest", dict, "a mapping"),
+            ("params", dict, "a mapping"),
+            ("deps", list, "a list"),
+            ("outs", list, "a list"),
+        )
+        if not isinstance(tree.get(key), type_)
+    ]
     if problems:
         raise InvalidDocument(document, problems, hint=_RESTORE)
     lock = _Lock(stage_name(document), document, tree)
@@ -127,7 +131,7 @@ class _Lock:
         {True: self.cached, False: self.uncached, None: self.undecided}[cached].append(output)
 
 
-def read_output(  # noqa: PLR0913
+def read_output(
     entry: Mapping[str, Value],
     path: str,
     document: str,

@@ -21,6 +21,7 @@ CHUNK = 256 * 1024
 """Bytes read at a time: the fastest size for hashing (measured), and small next to a part."""
 
 _DIGEST = re.compile(r"[0-9a-f]{16}")
+_NAME = re.compile(r"files/([0-9a-f]{2})/([0-9a-f]{14})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +85,8 @@ def object_name(digest: Digest) -> str:
 
 def parse_object_name(name: str) -> Digest | None:
     """Read `files/ab/12…` back; `None` for any other name, which is not ours."""
-    kind, _, rest = name.partition("/")
-    head, _, tail = rest.partition("/")
-    return (
-        Digest(head + tail)
-        if kind == "files" and len(head) == 2 and is_digest(head + tail)
-        else None
-    )  # noqa: E501, PLR2004
+    found = _NAME.fullmatch(name)
+    return Digest(found[1] + found[2]) if found else None
 
 
 def files_of(output: Output) -> tuple[File, ...]:

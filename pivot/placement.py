@@ -19,10 +19,11 @@ from pivot.plan import CheckoutPlan, OutputPlan, Step
 from pivot.tree import Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from pivot.cache import Cache, Scratch
+    from pivot.cache import Cache
+    from pivot.scratch import Scratch
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 _CANNOT_LINK = frozenset(
@@ -46,7 +47,6 @@ def place(
     cache: Cache,
     scratch: Scratch,
     links: Sequence[Link],
-    placed: Callable[[int], None] = lambda count: None,
 ) -> list[Placed]:
     """Place what *plan* says below *root*; the failure of an output does not stop the others.
 
@@ -67,7 +67,6 @@ def place(
                 if isinstance(cause, OSError) and cause.errno in _FULL:
                     raise
                 results.append(Placed(output.output.path, count, error))
-            placed(count)
     return results
 
 

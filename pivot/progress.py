@@ -75,7 +75,7 @@ class LineMeter(_Counting):
             )
 
     def _say(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)  # noqa: T201  this is its purpose
+        print(text, file=self._stream, flush=True)
 
 
 class VerboseMeter(LineMeter):

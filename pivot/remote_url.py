@@ -32,7 +32,7 @@ RemoteUrl: TypeAlias = S3Url | FolderUrl
 
 
 def parse_remote_url(url: str) -> RemoteUrl:
-    """Read `s3://bucket/prefix` or `file:///folder`; raises `UsageError` that says what is wrong."""
+    """Read `s3://bucket/prefix` or `file:///folder`; `UsageError` says what is wrong."""
     if found := _S3.fullmatch(url):
         prefix = (found[2] or "").strip("/")
         if prefix and any(name in {"", ".", ".."} for name in prefix.split("/")):

@@ -226,5 +226,5 @@ class Pull:
 
 
 def exit_code(problems: tuple[Problem, ...], *, misses_fail: bool = True) -> ExitCode:
-    """Choose the exit code for *problems*; without *misses_fail*, what is missing does not count."""
+    """Choose the exit code; without *misses_fail*, what is missing does not count."""
     return worst(p.code for p in problems if misses_fail or p.code is not ExitCode.MISSING)

@@ -1,18 +1,18 @@
-"""A remote in S3 (`s3://bucket/prefix`, any compatible service). The only user of obstore."""
+"""A remote in S3: `s3://bucket/prefix` on AWS or any compatible service."""
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import math
 import os
 import threading
-from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
-from obstore.store import S3Store
 
-from pivot import __version__
 from pivot.budget import Budget
 from pivot.errors import (
     ObjectDamaged,
@@ -21,6 +21,7 @@ from pivot.errors import (
     ObjectRefused,
     PivotError,
     RemoteDenied,
+    RemoteUnavailable,
     local_error,
 )
 from pivot.listing import Page, Slice, plan_listing
@@ -34,13 +35,14 @@ from pivot.objects import (
     verified,
 )
 from pivot.s3_errors import Answer, of_object, of_remote, parse_answer
+from pivot.s3_stores import Limits, open_stores
 from pivot.transfer import for_each
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
-    from obstore.store import ClientConfig, S3Config, S3Credential
+    from obstore.store import S3Store
 
     from pivot.aws import Access
     from pivot.remote_url import S3Url
@@ -53,7 +55,6 @@ _PARTS_AT_ONCE = 4
 _MEMORY = 96 * 1024 * 1024
 _PAGE = 1000
 _FEW = 8  # so many HEADs go out at once, sooner than a LIST could say that it has more pages
-_SLOWEST_PART = timedelta(minutes=10)  # 8 MiB at 14 kB/s
 _FOREIGN = (BaseError, FileNotFoundError)  # obstore raises the latter for a missing object
 
 Result = TypeVar("Result")
@@ -66,36 +67,19 @@ class _MayNotList(PivotError):
 class S3Remote:
     """Objects below a prefix of a bucket; *jobs* is the most requests at a time."""
 
-    def __init__(  # noqa: PLR0913
-        self,
-        url: S3Url,
-        access: Access,
-        *,
-        jobs: int,
-        retries: int,
-        connect_timeout: int,
-        read_timeout: int,
-    ) -> None:
+    def __init__(self, url: S3Url, access: Access, limits: Limits) -> None:
         self.url = f"s3://{url.bucket}/{url.prefix}".rstrip("/")
-        self._jobs = jobs
-        self._slots = threading.Semaphore(jobs)
+        self._jobs = limits.jobs
+        self._slots = threading.Semaphore(limits.jobs)
         self._memory = Budget(_MEMORY)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._reached = False  # the service has answered
         self._explained = False  # what HEAD cannot say is known
         self._conditional = True  # the service knows If-None-Match, for all we know
-
-        def store(timeout: timedelta, *, tries: int, patience: int, silence: int = 0) -> S3Store:
-            options: ClientConfig = {"connect_timeout": f"{connect_timeout}s", "timeout": timeout}
-            if silence:
-                options["read_timeout"] = f"{silence}s"
-            return _open(url, access, options, tries, timedelta(seconds=patience), jobs)
-
-        # The first request tells soon that nobody is there. Uploads have no read timeout: it
-        # would count from the start of a request, and cut off what a slow line is still sending.
-        self._first = store(timedelta(seconds=12), tries=min(retries, 4), patience=5)
-        self._reads = store(timedelta(days=1), tries=retries, patience=180, silence=read_timeout)
-        self._writes = store(_SLOWEST_PART, tries=retries, patience=180)
+        self._region_known = False  # the service accepted the region, or told the right one
+        self._open = functools.partial(open_stores, url, access, limits)
+        self._locate = access.find_region
+        self._stores = self._open(access.region)
 
     def close(self) -> None:
         """See `Remote.close`."""
@@ -110,9 +94,7 @@ class S3Remote:
         def head(digest: Digest) -> None:
             self._head(digest, found)
 
-        for_each(
-            wanted[:1], head, jobs=1
-        )  # before many ask the same of a service that is not there
+        for_each(wanted[:1], head, jobs=1)  # many do not ask what is not there
         for_each(wanted[1:], head, jobs=self._jobs)
         return found
 
@@ -176,7 +158,7 @@ class S3Remote:
         """List one slice, no further than it is worth; return what is still not known."""
         left = list(part.wanted)
         try:
-            for number, page in enumerate(_pages(self._reads, part.after), start=1):
+            for number, page in enumerate(_pages(self._stores.reads, part.after), start=1):
                 found.update((d, page.sizes[d]) for d in left if d in page.sizes)
                 left = [d for d in left if d not in page.sizes and not page.covers(d)]
                 if not left or number >= part.most_pages:
@@ -195,15 +177,19 @@ class S3Remote:
         except ObjectRefused:
             self._explain(digest)
             found[digest] = None
+        except ObjectError as error:
+            known = self._region_known
+            self._explain(digest)
+            if known or not self._region_known:
+                raise RemoteUnavailable(f"{self.url}: {error.message}", hint=error.hint) from error
+            self._head(digest, found)
 
     def _explain(self, digest: Digest) -> None:
         """Ask once by GET why HEAD failed: only GET has words for "no such bucket", "bad keys"."""
         with self._lock:
             if not self._explained:
-                try:
+                with contextlib.suppress(ObjectError):  # about this object alone, as HEAD said
                     self._call(lambda store: obstore.get(store, object_name(digest)))
-                except ObjectError:
-                    pass  # it is about this object alone, as HEAD said
                 self._explained = True
 
     def _call(
@@ -213,9 +199,11 @@ class S3Remote:
     ) -> Result:
         """Send a read request; raise what a failure means."""
         try:
-            result = act(self._reads if self._reached else self._first)
+            result = act(self._stores.reads if self._reached else self._stores.first)
         except _FOREIGN as error:
             answer = parse_answer(error)
+            if answer.wrong_region and self._find_region(answer):
+                return self._call(act, meaning)
             if not self._reached:
                 if not answer.status:
                     raise of_remote(answer, self.url) from error
@@ -223,14 +211,26 @@ class S3Remote:
                 if answer.busy:
                     return self._call(act, meaning)
             raise meaning(answer, self.url) from error
-        self._reached = True
+        self._reached = self._region_known = True
         return result
+
+    def _find_region(self, answer: Answer) -> bool:
+        """Go to the region that the bucket is in, once, as other AWS tools do."""
+        with self._lock:
+            region = answer.region or (self._locate and self._locate())
+            if self._region_known or not region:
+                return False
+            self._region_known = True
+            self._stores = self._open(region)
+            return True
 
     def _put(self, digest: Digest, data: bytes) -> bool:
         """Store *data* unless it is there; a service without conditions was asked before."""
         mode: Literal["create", "overwrite"] = "create" if self._conditional else "overwrite"
         try:
-            obstore.put(self._writes, object_name(digest), data, mode=mode, use_multipart=False)
+            obstore.put(
+                self._stores.writes, object_name(digest), data, mode=mode, use_multipart=False
+            )
         except AlreadyExistsError:
             return True
         except _FOREIGN as error:
@@ -259,7 +259,7 @@ class S3Remote:
                 slots += 1
             with self._memory.hold((slots + 1) * part):
                 obstore.put(
-                    self._writes,
+                    self._stores.writes,
                     object_name(digest),
                     counted(),
                     use_multipart=True,
@@ -291,48 +291,6 @@ def _pages(store: S3Store, after: Digest | None) -> Iterator[Page]:
             for entry in entries
             if (digest := parse_object_name(entry["path"])) is not None
         }
-        ordered = all(a <= b for a, b in zip(names, names[1:], strict=False))
+        ordered = all(a <= b for a, b in pairwise(names))
         yield Page(sizes, names[-1], last=len(names) < _PAGE, ordered=ordered)
     yield Page({}, "", last=True)
-
-
-def _open(  # noqa: PLR0913, PLR0917
-    url: S3Url, access: Access, options: ClientConfig, tries: int, patience: timedelta, jobs: int
-) -> S3Store:
-    def credentials() -> S3Credential:
-        found = access.credentials()
-        return {
-            "access_key_id": found.key_id,
-            "secret_access_key": found.secret,
-            "token": found.token,
-            "expires_at": found.expires_at,
-        }
-
-    config: S3Config = {"region": access.region}
-    if access.endpoint:
-        config["endpoint"] = access.endpoint.rstrip("/")
-        config["virtual_hosted_style_request"] = False
-    else:
-        # a name with dots does not fit the certificate of *.s3.amazonaws.com
-        config["virtual_hosted_style_request"] = "." not in url.bucket
-    options["allow_http"] = bool(access.endpoint and access.endpoint.startswith("http:"))
-    options["user_agent"] = f"pivot-remote/{__version__}"
-    options["pool_max_idle_per_host"] = str(jobs)
-    if access.authorities:
-        options["root_certificate"] = access.authorities
-    return S3Store(
-        url.bucket,
-        prefix=url.prefix or None,
-        config=config,
-        client_options=options,
-        retry_config={
-            "max_retries": tries,
-            "retry_timeout": patience,
-            "backoff": {
-                "init_backoff": timedelta(milliseconds=100),
-                "max_backoff": timedelta(seconds=15),
-                "base": 2,
-            },
-        },
-        credential_provider=credentials,
-    )

@@ -18,7 +18,11 @@ from pivot.errors import (
 
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>\s*([A-Za-z0-9.]+)\s*</Code>")
-_REGION = re.compile(r"<Region>\s*([a-z0-9-]+)\s*</Region>|expecting '([a-z0-9-]+)'")
+_REGION = re.compile(
+    r"<Region>\s*([a-z0-9-]+)\s*</Region>|expecting '([a-z0-9-]+)'"
+    r"|<Endpoint>[^<]*s3[.-]([a-z]+-[a-z-]+-[0-9]+)\.amazonaws"
+)
+_REDIRECTED = "incorrectly configured region"  # obstore's words for a 301 without an address
 
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
 _UNKNOWN_KEY = frozenset({"InvalidAccessKeyId", "InvalidClientTokenId", "InvalidToken"})
@@ -38,6 +42,7 @@ class Answer:
     code: str
     region: str
     connected: bool
+    redirected: bool
     text: str
 
     @property
@@ -63,7 +68,7 @@ class Answer:
     @property
     def wrong_region(self) -> bool:
         """The bucket is in another region."""
-        return self.code in _WRONG_REGION or self.status in {301, 307}
+        return self.code in _WRONG_REGION or self.status in {301, 307} or self.redirected
 
     @property
     def _accuses_credentials(self) -> bool:
@@ -79,8 +84,9 @@ def parse_answer(error: BaseException) -> Answer:
     return Answer(
         int(status[1]) if status else 0,
         code[1] if code else "",
-        (region[1] or region[2]) if region else "",
+        next(filter(None, region.groups())) if region else "",
         connected="kind: Connect" not in str(error),
+        redirected=_REDIRECTED in text,
         text=_plain(text),
     )
 

@@ -105,7 +105,7 @@ def _below(references: References, path: str) -> list[Reference]:
     above = f"{path}/" if path else ""
     for entry in references.entries:
         place = entry.output.path
-        if place == path or entry.document == path or place.startswith(above):
+        if path in {place, entry.document} or place.startswith(above):
             found.append(entry)
         elif path.startswith(f"{place}/") and isinstance(entry.output, Directory):
             part = _part_of(entry.output, path)
@@ -151,7 +151,7 @@ def _without_conflicts(entries: Iterable[Reference]) -> tuple[Reference, ...]:
                 raise IntegrityError(
                     f"{file.path}: {earlier.document} and {entry.document} name different contents "
                     f"({other.digest} and {file.digest})",
-                    hint="remove the lock file of the stage that no longer makes it, or run it again",
+                    hint="remove the lock file of the stage that no longer makes it",
                 )
     _check_nesting(said)
     return _without_parts(kept.values())

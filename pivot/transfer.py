@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 from pivot.errors import ObjectError, PivotError
-from pivot.objects import Digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from pivot.objects import Digest
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pivot.errors import LocalError, UnsafePath, local_error
@@ -15,6 +14,7 @@ from pivot.tree import Tree
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
+    from pathlib import Path
 
     from pivot.cache import Cache
     from pivot.targets import Reference

@@ -63,7 +63,7 @@ class Common:
 
     def show(self, report: Report) -> int:
         """Print a report and answer its exit code."""
-        if not self.quiet or report.out[:1] and report.out[0].startswith("{"):
+        if not self.quiet or (report.out[:1] and report.out[0].startswith("{")):
             for line in report.out:
                 click.echo(line)
         for line in report.err:
@@ -128,7 +128,7 @@ def complete_targets(
     """Offer stages and outputs."""
     from click.shell_completion import CompletionItem  # noqa: PLC0415
 
-    from pivot.api import load_references  # noqa: PLC0415
+    from pivot.references import load_references  # noqa: PLC0415
 
     del ctx, param
     project = find_project(Path.cwd(), os.environ)

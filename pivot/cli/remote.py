@@ -56,7 +56,7 @@ def list_(common: Common, *, as_json: bool) -> None:
 @click.option("--region", metavar="NAME", help="Of the bucket; else found.")
 @click.option("--default", "as_default", is_flag=True, help="Make it the default.")
 @common_options
-def add(  # noqa: PLR0913
+def add(
     common: Common,
     *,
     name: str,

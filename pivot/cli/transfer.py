@@ -105,7 +105,7 @@ def _links(mode: str | None) -> tuple[Link, ...] | None:
 @_ON_MISS
 @_JSON
 @common_options
-def push(  # noqa: PLR0913
+def push(
     common: Common,
     *,
     targets: tuple[str, ...],
@@ -141,7 +141,7 @@ def push(  # noqa: PLR0913
 @_ON_MISS
 @_JSON
 @common_options
-def fetch(  # noqa: PLR0913
+def fetch(
     common: Common,
     *,
     targets: tuple[str, ...],
@@ -169,7 +169,7 @@ def fetch(  # noqa: PLR0913
 @_ON_MISS
 @_JSON
 @common_options
-def checkout(  # noqa: PLR0913
+def checkout(
     common: Common,
     *,
     targets: tuple[str, ...],
@@ -205,7 +205,7 @@ def checkout(  # noqa: PLR0913
 @_ON_MISS
 @_JSON
 @common_options
-def pull(  # noqa: PLR0913
+def pull(
     common: Common,
     *,
     targets: tuple[str, ...],

@@ -1,0 +1,38 @@
+"""Open a remote of either kind from its settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pivot.remote_url import FolderUrl, parse_remote_url
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pivot.config import Config, RemoteSettings
+    from pivot.remote import Remote
+
+
+def open_remote(
+    remote: RemoteSettings, config: Config, environment: Mapping[str, str], *, jobs: int
+) -> Remote:
+    """Open *remote* for at most *jobs* requests at a time; nothing is sent yet.
+
+    Raises `UsageError` for a URL that is none, `RemoteDenied` where there are no credentials.
+    """
+    url = parse_remote_url(remote.url)
+    if isinstance(url, FolderUrl):
+        from pivot.folder import FolderRemote  # noqa: PLC0415  only the kind that is needed
+
+        return FolderRemote(url.path)
+    from pivot.aws import find_access  # noqa: PLC0415
+    from pivot.s3 import S3Remote  # noqa: PLC0415
+    from pivot.s3_stores import Limits  # noqa: PLC0415
+
+    limits = Limits(
+        jobs=jobs,
+        retries=config.number("remote.retries"),
+        connect_timeout=config.number("remote.connect_timeout"),
+        read_timeout=config.number("remote.read_timeout"),
+    )
+    return S3Remote(url, find_access(remote, url.bucket, environment), limits)

@@ -1,0 +1,110 @@
+"""Open a bucket with obstore: credentials, endpoint, time-outs, retries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from obstore.store import S3Store
+
+from pivot import __version__
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, S3Config, S3Credential
+
+    from pivot.aws import Access
+    from pivot.remote_url import S3Url
+
+_FIRST_ANSWER = timedelta(seconds=12)
+_FIRST_TRIES = 4
+_FIRST_PATIENCE = timedelta(seconds=5)
+_PATIENCE = timedelta(minutes=3)
+_SLOWEST_READ = timedelta(days=1)
+_SLOWEST_PART = timedelta(minutes=10)  # 8 MiB at 14 kB/s
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most requests at a time, retries of one, and seconds to wait for a connection or byte."""
+
+    jobs: int
+    retries: int
+    connect_timeout: int
+    read_timeout: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """One bucket, opened for three purposes that differ in their patience.
+
+    The *first* request tells soon that nobody is there. *reads* may last, but not be silent.
+    *writes* have no read time-out: it would count from the start of a request, and so cut off
+    what a slow line is still sending.
+    """
+
+    first: S3Store
+    reads: S3Store
+    writes: S3Store
+
+
+def open_stores(url: S3Url, access: Access, limits: Limits, region: str) -> Stores:
+    """Open the bucket of *url*, as if it were in *region*; nothing is sent."""
+
+    def store(options: ClientConfig, tries: int, patience: timedelta) -> S3Store:
+        return S3Store(
+            url.bucket,
+            prefix=url.prefix or None,
+            config=_config(url, access, region),
+            client_options=_client(access, limits) | options,
+            retry_config={
+                "max_retries": tries,
+                "retry_timeout": patience,
+                "backoff": {
+                    "init_backoff": timedelta(milliseconds=100),
+                    "max_backoff": timedelta(seconds=15),
+                    "base": 2,
+                },
+            },
+            credential_provider=lambda: _credentials(access),
+        )
+
+    silence = f"{limits.read_timeout}s"
+    return Stores(
+        store({"timeout": _FIRST_ANSWER}, min(limits.retries, _FIRST_TRIES), _FIRST_PATIENCE),
+        store({"timeout": _SLOWEST_READ, "read_timeout": silence}, limits.retries, _PATIENCE),
+        store({"timeout": _SLOWEST_PART}, limits.retries, _PATIENCE),
+    )
+
+
+def _client(access: Access, limits: Limits) -> ClientConfig:
+    options: ClientConfig = {
+        "allow_http": bool(access.endpoint and access.endpoint.startswith("http:")),
+        "connect_timeout": f"{limits.connect_timeout}s",
+        "pool_max_idle_per_host": str(limits.jobs),
+        "user_agent": f"pivot-remote/{__version__}",
+    }
+    if access.authorities:
+        options["root_certificate"] = access.authorities
+    return options
+
+
+def _config(url: S3Url, access: Access, region: str) -> S3Config:
+    if access.endpoint:
+        return {
+            "region": region,
+            "endpoint": access.endpoint.rstrip("/"),
+            "virtual_hosted_style_request": False,
+        }
+    # a bucket's name with dots does not fit the certificate of *.s3.amazonaws.com
+    return {"region": region, "virtual_hosted_style_request": "." not in url.bucket}
+
+
+def _credentials(access: Access) -> S3Credential:
+    found = access.credentials()
+    return {
+        "access_key_id": found.key_id,
+        "secret_access_key": found.secret,
+        "token": found.token,
+        "expires_at": found.expires_at,
+    }
