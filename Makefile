@@ -1,20 +1,52 @@
-# Everything that a person or a machine runs on this project. `make` alone lists the targets.
+# All that a person or a machine runs on this project. `make` alone lists the targets.
 PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/
 READY := $(VENV)/.ready
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock
+.PHONY: help setup demo test check format s3-matrix lock clean
 
 help:
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(READY)  ## install everything that development needs into .venv
+setup: $(READY)  ## install all that development needs into .venv
 
 $(READY): requirements/dev.txt pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; try: make PYTHON=python3.13")'
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; try: make PYTHON=python3.13" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
-	$(RUN)python -m pip install --quiet --require-hashes -r requirements/dev.txt
-	$(RUN)python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(RUN)python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(RUN)python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+demo: $(READY)  ## push, clone afresh, pull and compare, on an embedded S3 server
+	$(RUN)python -m examples.demo
+
+test: $(READY)  ## run all tests, on real S3 servers of their own
+	$(RUN)python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+check: $(READY)  ## lint, formatting, types
+	$(RUN)ruff check .
+	$(RUN)ruff format --check .
+	$(RUN)mypy
+
+format: $(READY)  ## format the code
+	$(RUN)ruff check --fix .
+	$(RUN)ruff format .
+
+s3-matrix: $(READY)  ## run the remotes' contract on every S3 server to be had here
+	$(RUN)python -m tests.matrix
+
+lock: requirements/lock.txt  ## pin all requirements anew, with their hashes
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --require-hashes -r requirements/lock.txt
+	set -e; for name in runtime dev moto lock; do \
+	    .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --upgrade \
+	        --generate-hashes --no-emit-index-url --no-header requirements/$$name.in -o requirements/$$name.txt; \
+	done
+	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.13 --upgrade \
+	    --generate-hashes --no-emit-index-url --no-header requirements/upstream.in -o requirements/upstream.txt
+
+clean:  ## remove what the other targets made
+	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
