@@ -25,7 +25,7 @@ def main() -> int:
         with seaweedfs(place / "server") as server:
             server.make_bucket("team-bucket")
             environment = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
-            environment |= server.environment() | {"HOME": str(place)}
+            environment |= server.environment() | git_settings() | {"HOME": str(place)}
             return story(place, environment)
 
 
@@ -43,6 +43,7 @@ def story(place: Path, environment: dict[str, str]) -> int:
     shutil.copytree(fixture.cache, developer / ".pivot" / "cache")
     run(developer, "pivot", "checkout", "--quiet")
     run(developer, "pivot", "config", "set", "remotes.origin", "s3://team-bucket/pivot-cache")
+    run(developer, "pivot", "remote", "remove", "backup")
     run(developer, "pivot", "remote", "list")
 
     say("2. 'push' uploads what the lock files name. The lock files themselves travel in git.")
@@ -69,6 +70,13 @@ def story(place: Path, environment: dict[str, str]) -> int:
     run(teammate, "pivot", "pull")
     say("Done. The server is stopped, and nothing is left behind.")
     return 1 if different or not ours else 0
+
+
+def git_settings() -> dict[str, str]:
+    """Let git commit on a machine where nobody has told it a name, and ignore what others told."""
+    who = {"NAME": "Ana", "EMAIL": "ana@example.org"}
+    names = {f"GIT_{role}_{key}": text for role in ("AUTHOR", "COMMITTER") for key, text in who.items()}
+    return names | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
 
 
 def say(text: str) -> None:

@@ -1,4 +1,4 @@
-"""A directory of a run's own, for files that are not finished; what a killed run left is removed."""
+"""A directory of a run's own for unfinished files; what a killed run left is removed."""
 
 from __future__ import annotations
 

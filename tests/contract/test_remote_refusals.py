@@ -1,0 +1,95 @@
+"""What `pivot.remote.Remote` promises of remotes that refuse: an error never means "not here"."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pivot.errors import ExitCode, RemoteDenied, RemoteError
+from pivot.objects import Digest, digest_bytes
+from tests.contract.remotes import LACKS, SIGNATURES, Bucket, write_sample
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.contract.remotes import Place
+    from tests.servers import S3Server
+
+FEW_AND_MANY = pytest.mark.parametrize("count", [1, 5, 100])
+SMALL_AND_LARGE = pytest.mark.parametrize("size", [1000, 20 * 2**20], ids=["small", "large"])
+BAD_KEYS = pytest.mark.parametrize("bad", ["secret", "key id"])
+
+
+def digests(count: int) -> list[Digest]:
+    return [digest_bytes(f"{number}".encode()) for number in range(count)]
+
+
+def with_bad(s3: Bucket, what: str) -> Bucket:
+    key, secret = s3.server.access_key, s3.server.secret_key
+    bad = (key, "wrong") if what == "secret" else ("nobody", secret)
+    return s3.seen_through(s3.server.with_keys(*bad))
+
+
+@FEW_AND_MANY
+@BAD_KEYS
+def test_stat_with_bad_keys_is_denied(s3: Bucket, bad: str, count: int) -> None:
+    s3.need(SIGNATURES)
+    with closing(with_bad(s3, bad).open()) as remote, pytest.raises(RemoteDenied) as caught:
+        remote.stat(digests(count))
+
+    assert caught.value.code == ExitCode.DENIED
+
+
+@BAD_KEYS
+def test_a_download_with_bad_keys_is_denied(s3: Bucket, bad: str) -> None:
+    s3.need(SIGNATURES)
+    with closing(with_bad(s3, bad).open()) as remote, pytest.raises(RemoteDenied):
+        remote.download(digests(1)[0])
+
+
+@SMALL_AND_LARGE
+@BAD_KEYS
+def test_an_upload_with_bad_keys_is_denied(
+    s3: Bucket, tmp_path: Path, bad: str, size: int
+) -> None:
+    s3.need(SIGNATURES)
+    digest, source = write_sample(tmp_path, size)
+    with closing(with_bad(s3, bad).open()) as remote, pytest.raises(RemoteDenied):
+        remote.upload(digest, source, size, count=lambda _: None)
+
+    assert s3.names() == []
+
+
+@SMALL_AND_LARGE
+def test_an_upload_by_a_reader_is_denied(
+    server: S3Server, bucket: str, tmp_path: Path, size: int
+) -> None:
+    place = Bucket(server, bucket, "seaweedfs")
+    reader = place.seen_through(server.with_keys("reader", "readersecret"))
+    digest, source = write_sample(tmp_path, size)
+    with closing(reader.open()) as remote, pytest.raises(RemoteDenied):
+        remote.upload(digest, source, size, count=lambda _: None)
+
+    assert place.names() == []
+
+
+@FEW_AND_MANY
+def test_stat_of_a_missing_bucket_or_folder_is_an_error(place: Place, count: int) -> None:
+    before = place.places()
+    with closing(place.open_absent()) as remote, pytest.raises(RemoteError) as caught:
+        remote.stat(digests(count))
+
+    assert caught.value.code == ExitCode.FAILED
+    assert "no such" in caught.value.message
+    assert place.places() == before
+
+
+def test_a_download_from_a_missing_bucket_is_an_error_of_the_remote(s3: Bucket) -> None:
+    with closing(s3.open_absent()) as remote, pytest.raises(RemoteError, match="no such bucket"):
+        remote.download(digests(1)[0])
+
+
+def test_a_server_lacks_no_more_than_is_known(s3: Bucket) -> None:
+    assert s3.lacks() == LACKS[s3.kind]

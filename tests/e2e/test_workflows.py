@@ -1,0 +1,308 @@
+"""The stories that the user guide tells, each from the first command to the last."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests import buckets
+from tests.conftest import ROOT, Command, Done
+from tests.documentation import (
+    DocumentationError,
+    Shell,
+    install_commands,
+    matches,
+    read_examples,
+    run_page,
+)
+from tests.projects import ProjectBuilder, digest
+from tests.servers import S3Server, seaweedfs
+
+CLEAN, MODEL, PLOT = "data/clean.csv", "model/best.pkl", "plots/loss.svg"
+
+
+@dataclass(frozen=True)
+class Team:
+    """Directories below *root*: the bare repository `team.git` and its clones."""
+
+    root: Path
+    pivot: Command
+
+    def git(self, *arguments: str, cwd: str = ".") -> None:
+        directory = self.root / cwd
+        subprocess.run(["git", *arguments], cwd=directory, env=self.pivot.environment, check=True)
+
+    def clone(self, name: str) -> Path:
+        self.git("clone", "--quiet", "team.git", name)
+        return self.root / name
+
+    def share(self, name: str) -> None:
+        self.git("add", "--all", cwd=name)
+        self.git("commit", "--quiet", "--message", "Update pipeline outputs", cwd=name)
+        self.git("push", "--quiet", cwd=name)
+
+    def run(self, *arguments: str, cwd: str) -> Done:
+        return self.pivot(*arguments, cwd=self.root / cwd)
+
+
+def repro(project: Path, version: int) -> None:
+    """Leave what the real `pivot repro` leaves: locks, cached objects, outputs."""
+    built = ProjectBuilder(project)
+    for path in (project / CLEAN, project / MODEL):
+        path.unlink(missing_ok=True)
+    built.stage("prep", {CLEAN: f"a,b\n{version},2\nversion\n".encode()}, place=True)
+    built.stage("train", {MODEL: f"weights, version {version:04}".encode()}, place=True)
+    built.stage("plot", {PLOT: b"<svg>loss</svg>\n\n"}, place=True)
+
+
+@pytest.fixture(name="team")
+def _team(tmp_path: Path, pivot: Command) -> Team:
+    """A developer whose pipeline has run once, and who has committed nothing yet."""
+    team = Team(tmp_path, pivot)
+    team.git("init", "--quiet", "--bare", "--initial-branch=main", "team.git")
+    project = team.clone("developer")
+    team.git("checkout", "--quiet", "-b", "main", cwd="developer")
+    pivot("init", cwd=project)
+    (project / ".gitignore").write_text("/data/\n/model/\n/plots/\n")
+    repro(project, 1)
+    team.git("add", ".gitignore", cwd="developer")
+    team.git("commit", "--quiet", "--message", "Begin", cwd="developer")
+    team.git("push", "--quiet", "--set-upstream", "origin", "main", cwd="developer")
+    return team
+
+
+@pytest.fixture(name="configured")
+def _configured(team: Team, bucket: str) -> Team:
+    team.run("config", "set", "remotes.origin", f"s3://{bucket}/pivot-cache", cwd="developer")
+    team.run("config", "set", "default_remote", "origin", cwd="developer")
+    return team
+
+
+@pytest.fixture(name="pushed")
+def _pushed(configured: Team) -> Team:
+    configured.run("push", cwd="developer")
+    configured.share("developer")
+    return configured
+
+
+def outputs(project: Path) -> dict[str, bytes]:
+    found = (project / path for path in (CLEAN, MODEL, PLOT))
+    return {path.relative_to(project).as_posix(): path.read_bytes() for path in found}
+
+
+@pytest.fixture(name="own_server", scope="module")
+def _own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with seaweedfs(tmp_path_factory.mktemp("guide")) as server:
+        for name in ("my-bucket", "backup-bucket", "lab-bucket"):
+            server.make_bucket(name)
+        yield server
+
+
+def test_every_example_of_the_guide_does_what_it_says(team: Team, own_server: S3Server) -> None:
+    folder = team.root / "mnt"
+    (folder / "pivot-cache").mkdir(parents=True)
+    teammate = team.root / "teammate"
+    lost = digest(b"weights, version 0002")
+
+    def edit() -> None:
+        (teammate / MODEL).unlink()
+        (teammate / MODEL).write_bytes(b"tuned by hand")
+
+    def lose() -> None:
+        name = digest(b"weights, version 0001")
+        (teammate / MODEL).unlink()
+        (teammate / ".pivot/cache/files" / name[:2] / name[2:]).unlink()
+
+    def wipe() -> None:
+        for name in ("data", "model", "plots", ".pivot/cache"):
+            shutil.rmtree(teammate / name)
+
+    def miss() -> None:
+        (teammate / MODEL).unlink()
+        (teammate / ".pivot/cache/files" / lost[:2] / lost[2:]).unlink()
+        key = f"pivot-cache/files/{lost[:2]}/{lost[2:]}"
+        buckets.delete(own_server, "my-bucket", key)
+
+    runs = iter((2, 3))
+    path = install_commands(team.root / "bin", [sys.executable, "-m", "pivot"])
+    shell = Shell(
+        team.root,
+        team.pivot.environment | own_server.environment() | {"PATH": path},
+        {"/mnt/team": str(folder), "https://s3.lab.example.org": own_server.url},
+        {
+            "edit": edit,
+            "lose": lose,
+            "wipe": wipe,
+            "miss": miss,
+            "repro": lambda: repro(team.root / "developer", next(runs)),
+        },
+    )
+
+    count = run_page((ROOT / "docs" / "guide.md").read_text(encoding="utf-8"), shell)
+
+    assert count > 40
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        ("```console\n$ echo one\ntwo\n```\n", "expected:\ntwo\n"),
+        ("```console\n$ exit 3\n```\n", "exit code 3, not 0"),
+        ("<!-- run: exit=1 -->\n```bash\ntrue\n```\n", "exit code 0, not 1"),
+        ("```console\n$ printf 'one\\nmore\\n'\none\n```\n", "more"),
+    ],
+)
+def test_an_example_that_does_something_else_is_found(
+    page: str, said: str, tmp_path: Path, pivot: Command
+) -> None:
+    with pytest.raises(DocumentationError, match=said):
+        run_page(page, Shell(tmp_path, pivot.environment))
+
+
+def test_three_dots_stand_for_any_lines() -> None:
+    assert matches("one\n...\nfour\n", "one\ntwo\nthree\nfour\n")
+    assert matches("one\n...\n", "one\n")
+    assert not matches("one\n...\nfour\n", "one\ntwo\n")
+
+
+def test_a_misspelt_option_above_an_example_is_found() -> None:
+    with pytest.raises(DocumentationError, match="exti"):
+        read_examples("<!-- run: exti=1 -->\n```bash\nfalse\n```\n")
+
+
+def test_outputs_travel_from_the_developer_through_ci_to_a_teammate(configured: Team) -> None:
+    pushed = configured.run("push", cwd="developer")
+    configured.share("developer")
+    configured.clone("ci")
+    in_ci = configured.run("pull", cwd="ci")
+    ci_push = configured.run("push", cwd="ci")
+    configured.clone("teammate")
+    pulled = configured.run("pull", cwd="teammate")
+
+    assert pushed.out == "Pushed to 'origin': 3 transferred, 0 skipped, 0 failed\n"
+    expected = "Fetched from 'origin': 3 transferred, 0 skipped, 0 failed\nRestored 3 file(s)\n"
+    assert in_ci.out == expected
+    assert ci_push.out == "Pushed to 'origin': 0 transferred, 3 skipped, 0 failed\n"
+    assert pulled.out == expected
+    mine = outputs(configured.root / "developer")
+    assert outputs(configured.root / "ci") == mine
+    assert outputs(configured.root / "teammate") == mine
+
+
+def test_a_pull_after_git_pull_brings_the_next_version(pushed: Team) -> None:
+    teammate = pushed.clone("teammate")
+    pushed.run("pull", cwd="teammate")
+    repro(pushed.root / "developer", 2)
+    pushed.run("push", cwd="developer")
+    pushed.share("developer")
+    pushed.git("pull", "--quiet", cwd="teammate")
+
+    done = pushed.run("pull", cwd="teammate")
+
+    assert done.code == 0, done
+    assert done.out == (
+        "Fetched from 'origin': 2 transferred, 1 skipped, 0 failed\n"
+        "Restored 2 file(s)\n"
+        "Skipped 1 file(s) (already exist)\n"
+    )
+    assert outputs(teammate) == outputs(pushed.root / "developer")
+
+
+def test_a_second_remote_gets_its_own_copy_and_can_become_the_default(
+    pushed: Team, new_bucket: Callable[[], str], server: S3Server
+) -> None:
+    name = new_bucket()
+    pushed.run("config", "set", "remotes.backup", f"s3://{name}/pivot-cache", cwd="developer")
+
+    first = pushed.run("push", "--remote", "backup", cwd="developer")
+    pushed.run("config", "set", "default_remote", "backup", cwd="developer")
+    second = pushed.run("push", cwd="developer")
+    listed = pushed.run("remote", "list", cwd="developer")
+
+    assert first.out == "Pushed to 'backup': 3 transferred, 0 skipped, 0 failed\n"
+    assert second.out == "Pushed to 'backup': 0 transferred, 3 skipped, 0 failed\n"
+    assert f"  backup: s3://{name}/pivot-cache (default)\n" in listed.out
+    assert len(buckets.keys(server, name)) == 3
+
+
+@pytest.mark.parametrize("target", ["train", MODEL])
+def test_selected_outputs_are_pushed_and_pulled_alone(
+    configured: Team, target: str, bucket: str, server: S3Server
+) -> None:
+    pushed = configured.run("push", target, cwd="developer")
+    configured.share("developer")
+    clone = configured.clone("teammate")
+    pulled = configured.run("pull", target, cwd="teammate")
+
+    assert pushed.out == "Pushed to 'origin': 1 transferred, 0 skipped, 0 failed\n"
+    name = digest(b"weights, version 0001")
+    assert buckets.keys(server, bucket) == [f"pivot-cache/files/{name[:2]}/{name[2:]}"]
+    assert pulled.out == (
+        "Fetched from 'origin': 1 transferred, 0 skipped, 0 failed\nRestored 1 file(s)\n"
+    )
+    assert (clone / MODEL).read_bytes() == b"weights, version 0001"
+    assert not (clone / CLEAN).exists()
+
+
+def test_fetch_leaves_the_workspace_alone_and_checkout_places_what_it_is_told(
+    pushed: Team,
+) -> None:
+    clone = pushed.clone("teammate")
+
+    fetched = pushed.run("fetch", cwd="teammate")
+    untouched = sorted(path.name for path in clone.iterdir())
+    one = pushed.run("checkout", MODEL, cwd="teammate")
+    there = (clone / MODEL).exists(), (clone / CLEAN).exists()
+    rest = pushed.run("checkout", "--only-missing", cwd="teammate")
+
+    assert fetched.out == "Fetched from 'origin': 3 transferred, 0 skipped, 0 failed\n"
+    assert untouched == [".git", ".gitignore", ".pivot"]
+    assert one.out == "Restored 1 file(s)\n"
+    assert there == (True, False)
+    assert rest.out == "Restored 2 file(s)\nSkipped 1 file(s) (already exist)\n"
+    assert outputs(clone) == outputs(pushed.root / "developer")
+
+
+def test_commands_work_from_a_subdirectory(pushed: Team) -> None:
+    clone = pushed.clone("teammate")
+    (clone / "model").mkdir()
+
+    done = pushed.run("pull", "best.pkl", cwd="teammate/model")
+
+    assert done.out == (
+        "Fetched from 'origin': 1 transferred, 0 skipped, 0 failed\nRestored 1 file(s)\n"
+    )
+    assert (clone / MODEL).exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("-C", "teammate", "pull", MODEL),
+        ("pull", "-C", "teammate", MODEL),
+        ("-C", "teammate", "pull", "-C", "model", "best.pkl"),
+    ],
+)
+def test_the_directory_option_stands_before_or_after_the_command(
+    pushed: Team, arguments: tuple[str, ...]
+) -> None:
+    (pushed.clone("teammate") / "model").mkdir()
+
+    done = pushed.run(*arguments, cwd=".")
+
+    assert done.code == 0, done
+    assert done.out.endswith("Restored 1 file(s)\n")
+    assert (pushed.root / "teammate" / MODEL).exists()
+
+
+def test_the_directory_option_refuses_what_is_no_directory(pushed: Team) -> None:
+    done = pushed.run("-C", "nowhere", "pull", cwd=".")
+
+    assert done.code == 2
+    assert done.err == "Error: -C nowhere: there is no such directory\n"
