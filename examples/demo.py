@@ -37,9 +37,7 @@ def story(place: Path, environment: dict[str, str]) -> int:
         program = [sys.executable, "-m", *command] if command[0] == "pivot" else list(command)
         subprocess.run(program, cwd=directory, env=environment, check=True)
 
-    say(
-        "1. A developer has a project that the real Pivot ran: lock files in git, outputs in a cache."
-    )
+    say("1. A developer has a project that the real Pivot ran: locks in git, outputs in a cache.")
     fixture = unpack("0.5.11", place / "fixture")
     developer = clone(fixture, place / "developer")
     shutil.copytree(fixture.cache, developer / ".pivot" / "cache")

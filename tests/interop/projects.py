@@ -77,7 +77,7 @@ def make_project(real: RealPivot, root: Path, url: str) -> Path:
         assert done.code == 0, done
     (locked,) = (root / ".pivot/stages").iterdir()
     assert {path.name for path in locked.iterdir()} == {"prep.lock", "train.lock", "tree.lock"}
-    git(root, "add", "pipeline.py", ".pivot", "data/raw.txt.pvt", "data/imgs.pvt", "metrics")
+    git(root, "add", "pipeline.py", ".pivot", ".pivotignore", "data/*.pvt", "metrics")
     git(root, "commit", "--quiet", "--message", "one")
     return root
 

@@ -44,10 +44,10 @@ def test_what_the_real_one_pushes_we_pull(
 
     assert pulled.code == 0, pulled
     assert contents(tree(project)) == contents(tree(made))
-    for name in ("data/demo/tree/run.sh", "data/imgs/tool"):
+    for name in ("data/demo/tree.dat/run.sh", "data/imgs/tool"):
         assert (project / name).stat().st_mode & 0o100, name
-    assert not (project / "data/demo/tree/run-not.sh").stat().st_mode & 0o111
-    assert (project / "data/demo/tree/empty/inner").is_dir()
+    assert not (project / "data/demo/tree.dat/run-not.sh").stat().st_mode & 0o111
+    assert (project / "data/demo/tree.dat/empty/inner").is_dir()
     assert (project / "data/imgs/nothing").is_dir()
     assert repro(real, project) == (0, STAGES, 0)
     assert states(real, project) == {"cached", "clean"}
@@ -89,7 +89,7 @@ def test_after_our_pull_a_changed_input_makes_the_real_one_run_again(
     source = project / "data" / "raw.txt"
     source.unlink()
     source.write_text("other text\n")
-    shutil.rmtree(project / "data" / "demo" / "tree")
+    shutil.rmtree(project / "data" / "demo" / "tree.dat")
 
     ran, _, failed = repro(real, project)
 

@@ -1,0 +1,245 @@
+"""The shape of the package, read from its source: layers, doors, late imports, sizes."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import pivot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PACKAGE = Path(pivot.__file__).parent
+
+RUNGS = (
+    "errors",
+    "objects remote_url budget",
+    "documents project",
+    "config config_file lockfile tracked git",
+    "targets",
+    "plan",
+    "listing",
+    "transfer remote scratch cache tree copying aws s3_errors references",
+    "workspace placement s3_stores",
+    "folder s3",
+    "remotes",
+    "results",
+    "api",
+    "report",
+    "progress",
+    "cli.options",
+    "cli.config cli.init cli.remote cli.transfer",
+    "cli",
+    "__main__",
+)
+"""Lower layers first; a module imports only from the lines above its own."""
+
+SIBLINGS = {
+    ("config_file", "config"),
+    ("tracked", "lockfile"),
+    ("cache", "scratch"),
+}
+"""Who may import from a module on the same rung."""
+
+DOORS = {
+    "xxhash": {"objects"},
+    "yaml": {"documents"},
+    "ruamel": {"config_file"},
+    "obstore": {"s3", "s3_stores"},
+    "boto3": {"aws"},
+    "botocore": {"aws"},
+    "subprocess": {"git"},
+    "rich": {"progress"},
+    "click": {"cli", "cli.options", "cli.config", "cli.init", "cli.remote", "cli.transfer"},
+    "requests": set(),
+    "jsonschema": set(),
+}
+"""Who may import a foreign library, or start programs."""
+
+LATE = {
+    "aws": {"boto3", "botocore.config", "botocore.exceptions"},
+    "cli.config": {"click.shell_completion", "pivot.config_file", "pathlib"},
+    "cli.options": {
+        "click.shell_completion",
+        "pivot.api",
+        "pivot.progress",
+        "pivot.references",
+    },
+    "cli.remote": {"pivot.config_file"},
+    "config": {"difflib"},
+    "config_file": {"ruamel.yaml", "ruamel.yaml.comments", "ruamel.yaml.error"},
+    "documents": {"yaml"},
+    "progress": {"rich.console", "rich.progress"},
+    "remotes": {"pivot.aws", "pivot.folder", "pivot.s3", "pivot.s3_stores"},
+}
+"""What is imported inside functions, because it is heavy or seldom needed."""
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import statement: of a whole module, or of *name* from it."""
+
+    module: str
+    name: str
+    late: bool
+    line: int
+
+    @property
+    def library(self) -> str:
+        return self.module.partition(".")[0]
+
+
+def sources() -> dict[str, Path]:
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        found[".".join(part for part in parts if part != "__init__" or len(parts) == 1)] = path
+    return found
+
+
+SOURCES = sources()
+MODULES = sorted(SOURCES.keys() - {"__init__"})
+RUNG_OF = {name: number for number, rung in enumerate(RUNGS) for name in rung.split()}
+
+
+def tree_of(module: str) -> ast.Module:
+    return ast.parse(SOURCES[module].read_text(encoding="utf-8"))
+
+
+def imports_of(module: str) -> Iterator[Import]:
+    def visit(node: ast.AST, *, late: bool) -> Iterator[Import]:
+        for child in ast.iter_child_nodes(node):
+            match child:
+                case ast.Import(names=names):
+                    for name in names:
+                        yield Import(name.name, "", late, child.lineno)
+                case ast.ImportFrom(module=origin, names=names, level=level):
+                    assert not level, f"{module}:{child.lineno} imports relatively"
+                    for name in names:
+                        yield Import(origin or "", name.name, late, child.lineno)
+                case ast.FunctionDef():
+                    yield from visit(child, late=True)
+                case _:
+                    yield from visit(child, late=late)
+
+    yield from visit(tree_of(module), late=False)
+
+
+def own_module(found: Import) -> str | None:
+    """Name the module of the package that an import reaches, without `pivot.`."""
+    if found.library != "pivot":
+        return None
+    inside = found.module.removeprefix("pivot").removeprefix(".")
+    longer = f"{inside}.{found.name}".removeprefix(".")
+    return longer if longer in SOURCES else inside or "__init__"
+
+
+def test_the_test_knows_every_module() -> None:
+    assert sorted(RUNG_OF) == MODULES
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_from_lower_layers_only(module: str) -> None:
+    wrong = []
+    for found in imports_of(module):
+        other = own_module(found)
+        if other in {None, "__init__"}:
+            continue
+        below = RUNG_OF[other] < RUNG_OF[module]
+        if not below and (module, other) not in SIBLINGS:
+            wrong.append(f"{module}:{found.line} imports {other}")
+
+    assert not wrong
+
+
+def test_every_listed_sibling_import_exists() -> None:
+    made = {(module, own_module(found)) for module in MODULES for found in imports_of(module)}
+
+    assert made >= SIBLINGS
+    assert all(RUNG_OF[one] == RUNG_OF[other] for one, other in SIBLINGS)
+
+
+def test_the_package_itself_imports_nothing() -> None:
+    assert not [found for found in imports_of("__init__") if found.library != "__future__"]
+
+
+@pytest.mark.parametrize("library", DOORS)
+def test_a_foreign_library_has_one_door(library: str) -> None:
+    users = {
+        module for module in MODULES if any(f.library == library for f in imports_of(module))
+    }
+
+    assert users == DOORS[library]
+
+
+def test_every_foreign_library_has_a_door() -> None:
+    import sys
+
+    used = {found.library for module in MODULES for found in imports_of(module)}
+
+    assert used - sys.stdlib_module_names - {"pivot"} <= DOORS.keys()
+
+
+def test_only_pivot_itself_starts_no_programs_through_os() -> None:
+    starters = {"system", "popen", "fork", "execv", "execvp", "posix_spawn", "spawnv", "startfile"}
+    calls = [
+        f"{module}:{node.lineno}"
+        for module in MODULES
+        for node in ast.walk(tree_of(module))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "os"
+        and node.attr in starters
+    ]
+
+    assert not calls
+
+
+def test_late_imports_stand_only_where_listed() -> None:
+    late = {
+        module: {found.module for found in imports_of(module) if found.late} for module in MODULES
+    }
+
+    assert {module: names for module, names in late.items() if names} == LATE
+
+
+@pytest.mark.parametrize("module", [*MODULES, "__init__"])
+def test_a_module_is_short(module: str) -> None:
+    assert len(SOURCES[module].read_text(encoding="utf-8").splitlines()) <= 400
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_has_a_telling_name(module: str) -> None:
+    assert module.rpartition(".")[2] not in {"utils", "util", "helpers", "common", "misc"}
+
+
+@pytest.mark.parametrize("module", [*MODULES, "__init__"])
+def test_what_is_public_says_what_it_is(module: str) -> None:
+    tree = tree_of(module)
+    silent = [] if ast.get_docstring(tree) else ["the module"]
+    holders = [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))]
+    for holder in holders:
+        if isinstance(holder, ast.ClassDef) and holder.name.startswith("_"):
+            continue
+        silent += [
+            node.name
+            for node in holder.body
+            if isinstance(node, ast.FunctionDef | ast.ClassDef)
+            and not node.name.startswith("_")
+            and not ast.get_docstring(node)
+        ]
+
+    assert not silent
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_map_names_every_module(module: str) -> None:
+    name = module.partition(".")[0]
+    drawn = ast.get_docstring(tree_of("__init__")) or ""
+
+    assert name == "__main__" or f"`{name}`" in drawn
