@@ -5,8 +5,8 @@ Where things are, lower layers first (a module imports only from layers below it
 - words: `errors`, `objects`, `remote_url`, `budget`
 - documents: `documents`, `project`, `config`, `config_file`, `lockfile`, `tracked`, `git`
 - decisions, all pure: `targets`, `plan`, `listing`
-- effects: `references`, `transfer`, `remote` (`folder`, `s3`), `aws`, `scratch`, `cache`,
-  `tree`, `workspace`, `copying`, `placement`
+- effects: `references`, `transfer`, `scratch`, `cache`, `tree`, `workspace`, `copying`,
+  `placement`, `remote` (its kinds: `folder`; `s3`, with `s3_stores`, `s3_errors`, `aws`), `remotes`
 - use cases: `api`, which answers with `results`
 - faces: `report`, `progress`, `cli`
 """

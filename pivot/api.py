@@ -285,7 +285,7 @@ def _checkout(
     coming = frozenset(fetched)
     cached = _sound(cache.stat(wanted), wanted).keys() | coming
     workspace = Workspace(setup.project.root, cache, coming)
-    found = workspace.observe(references, extras=existing is not Existing.KEEP)
+    found = workspace.observe(references, existing=existing)
     plan = plan_checkout(references, cached=cached, workspace=found, existing=existing)
     if dry_run:
         return Checkout(plan)

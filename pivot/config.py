@@ -71,7 +71,7 @@ def _at_least(least: int) -> Callable[[str, Value], int]:
     words = {0: "a non-negative integer", 1: "a positive integer"}.get(least, "an integer")
 
     def parse(key: str, value: Value) -> int:
-        if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9_]{1,18}", value):
+        if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9](?:_?[0-9]){0,17}", value):
             number = int(value)
             if number >= least:
                 return number

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import io
+import itertools
 from typing import TYPE_CHECKING, Protocol
 
-from pivot.documents import load_yaml, mapping, write_atomically
+from pivot.documents import load_yaml, mapping, reads_as_text, write_atomically
 from pivot.errors import InvalidDocument, local_error
 
 if TYPE_CHECKING:
@@ -33,9 +34,9 @@ def set_key(path: Path, key: str, value: Setting) -> None:
         *above, name = _place(key, value)
         for section in above:
             if not isinstance(below.get(section), dict):
-                below[section] = {}
+                below[_quoted(section)] = {}
             below = below[section]  # type: ignore[assignment]
-        below[name] = value
+        below[_quoted(name)] = _quoted(value) if isinstance(value, str) else value
 
 
 def unset_key(path: Path, key: str) -> bool:
@@ -43,6 +44,18 @@ def unset_key(path: Path, key: str) -> bool:
     with _editing(path) as tree:
         removed = [_remove(tree, place) for place in _places(key)]
     return any(removed)
+
+
+def _quoted(text: str) -> str:
+    """Quote a text that YAML 1.1, which the real Pivot reads, would take for something else."""
+    from ruamel.yaml.scalarstring import DoubleQuotedScalarString  # noqa: PLC0415
+
+    return text if reads_as_text(text) else DoubleQuotedScalarString(text)
+
+
+def _leading_comment(text: str) -> str:
+    lines = text.splitlines(keepends=True)
+    return "".join(itertools.takewhile(lambda line: line.startswith("#"), lines))
 
 
 def _place(key: str, value: Setting) -> list[str]:
@@ -93,7 +106,7 @@ def _editing(path: Path) -> Iterator[Tree]:
         yield tree
         stream = io.StringIO()
         yaml.dump(tree, stream)
-        after = stream.getvalue() if tree else ""
+        after = stream.getvalue() if tree else _leading_comment(before)
         if after != before:
             write_atomically(path, after.encode())
 

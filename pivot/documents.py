@@ -8,7 +8,7 @@ import re
 import tempfile
 from typing import TYPE_CHECKING, TypeAlias
 
-from pivot.errors import InvalidDocument, local_error
+from pivot.errors import InvalidDocument, LocalError, local_error
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,6 +58,16 @@ def parse_yaml(data: bytes, path: Path | str) -> Value:
     return {} if loaded is None or loaded == "" else loaded
 
 
+def reads_as_text(text: str) -> bool:
+    """Tell whether *text*, written plain, is that text to every reader of YAML 1.1."""
+    import yaml  # noqa: PLC0415
+
+    try:
+        return bool(yaml.safe_load(text) == text)
+    except yaml.YAMLError:
+        return False
+
+
 def mapping(value: Value | None, path: Path | str, place: str = "the document") -> dict[str, Value]:
     """Take *value* as a mapping, or raise `InvalidDocument`."""
     if isinstance(value, dict):
@@ -85,11 +95,13 @@ def _text_loader() -> type:
                     None, None, "a key must be text", node.start_mark
                 ) from error
             if len(made) != len(node.value):
-                keys = [key.value for key, _ in node.value]
-                twice = next(key for key in keys if keys.count(key) > 1)
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {twice!r} stands twice", node.start_mark
-                )
+                seen: set[str] = set()
+                for key, _ in node.value:
+                    if key.value in seen:
+                        raise yaml.constructor.ConstructorError(
+                            None, None, f"the key {key.value!r} stands twice", key.start_mark
+                        )
+                    seen.add(key.value)
             return made
 
     return TextLoader
@@ -103,7 +115,7 @@ def _may_be_deep(text: str) -> bool:
     """
     if "*" in text or text.count("[") + text.count("{") > MAX_DEPTH // 2:
         return True
-    openers = re.compile(r"^ {40}| {2}(?:[-?:] ){20}|^(?:[-?:] ){20}", re.MULTILINE)
+    openers = re.compile(r" {40}|(?:[-?:] +){20}")  # an exact check too many harms nobody
     return openers.search(text) is not None
 
 
@@ -139,8 +151,8 @@ def write_atomically(path: Path, data: bytes) -> None:
 
     A symlink is followed, so that a configuration kept elsewhere stays there.
     """
-    target = path.resolve()
     try:
+        target = path.resolve()
         target.parent.mkdir(parents=True, exist_ok=True)
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
         descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
@@ -157,6 +169,8 @@ def write_atomically(path: Path, data: bytes) -> None:
             raise
     except OSError as error:
         raise local_error(error, path) from error
+    except RuntimeError as error:  # what Python before 3.13 raises for a loop of symlinks
+        raise LocalError(f"{path}: {error}") from error
 
 
 def _umask() -> int:

@@ -101,7 +101,11 @@ class _Lock:
         if not isinstance(path, str) or not path:
             self.problems.append(f"{place}.path is missing")
             return
-        tag = self._tag(entry)
+        key = entry.get("key")
+        if key is not None and not isinstance(key, str):
+            self.problems.append(f"{place}.key must be text, not {kind(key)}")
+            return
+        tag = self._tag(key)
         old = tag is None and "empty_dirs" not in entry
         output = read_output(entry, path, self.document, place, self.problems, old=old)
         if isinstance(output, Directory) and "key" not in entry:
@@ -110,10 +114,8 @@ class _Lock:
         if output is not None:
             self._keep(output, entry, tag)
 
-    def _tag(self, entry: Mapping[str, Value]) -> Value | None:
+    def _tag(self, key: str | None) -> Value | None:
         """Read what releases since 0.5.8 say of an output: data, metric, plot or directory."""
-        key = entry.get("key")
-        # the last part of a stage's name identifies it where its pipeline's name is left out
         identity = self.stage if key in {None, "null", "~", ""} else f"{self.stage}:{key}"
         manifest = self.tree["code_manifest"]
         assert isinstance(manifest, dict)  # noqa: S101  checked by load_lock

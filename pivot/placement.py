@@ -85,7 +85,7 @@ class _Placer:
             self._build(plan.output, files, swap=swap)
             return len(files)
         for file in files:
-            self._place_file(file, replace=True)
+            self._place_file(file)
         for path in plan.remove:
             self._remove(path)
             self._prune(path, plan.output)
@@ -118,13 +118,13 @@ class _Placer:
                 raise local_error(error, output.path) from error
             # the output is on another file system than .pivot: fill it in place
             for file in files:
-                self._place_file(file, replace=True)
+                self._place_file(file)
             for path in output.empty:
                 self._tree.open(path, make=True)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 
-    def _place_file(self, file: File, *, replace: bool) -> None:
+    def _place_file(self, file: File) -> None:
         """Make a file aside, then rename it to its place, over what the plan lets go."""
         above, name = self._tree.parent(file.path, make=True)
         aside = self._scratch.directory() / secrets.token_hex(8)
@@ -133,7 +133,7 @@ class _Placer:
             try:
                 self._give_name(str(aside), None, name, above, file.path)
             except OSError as error:
-                if error.errno != errno.EXDEV or not replace:
+                if error.errno != errno.EXDEV:
                     raise
                 beside = f".pivot-{secrets.token_hex(8)}"
                 self._make(file, beside, above)

@@ -53,7 +53,9 @@ class LineMeter(_Counting):
         if objects:
             self._say(f"Transferring {objects} object(s), {human_size(size)}")
             self._began = time.monotonic()
-            threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+            self._stop = threading.Event()
+            beat = threading.Thread(target=self._beat, args=[self._stop], daemon=True)
+            beat.start()
 
     def done(self, outcome: Outcome) -> None:
         """See `Meter.done`."""
@@ -65,13 +67,17 @@ class LineMeter(_Counting):
         """Say no more."""
         self._stop.set()
 
-    def _beat(self) -> None:
-        while not self._stop.wait(_HEARTBEAT):
+    def _beat(self, stop: threading.Event) -> None:
+        while not stop.wait(_HEARTBEAT):
             rate = self.passed / max(time.monotonic() - self._began, 0.001)
-            left = f", {(self.size - self.passed) / rate:.0f} s left" if rate else ""
+            known = self.size > self.passed  # sizes may be unknown, and a retry passes twice
+            of, left = "", ""
+            if known:
+                of = f" of {human_size(self.size)}"
+                left = f", {(self.size - self.passed) / rate:.0f} s left" if rate else ""
             self._say(
-                f"{self.finished} of {self.objects} objects, {human_size(self.passed)} of "
-                f"{human_size(self.size)}, {human_size(round(rate))}/s{left}"
+                f"{self.finished} of {self.objects} objects, {human_size(self.passed)}{of}, "
+                f"{human_size(round(rate))}/s{left}"
             )
 
     def _say(self, text: str) -> None:

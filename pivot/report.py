@@ -104,7 +104,7 @@ def human_size(count: int) -> str:
     """Say a number of bytes: `12.3 MB`."""
     size = float(count)
     for unit in ("B", "kB", "MB", "GB", "TB"):
-        if size < 1000 or unit == "TB":  # noqa: PLR2004
+        if round(size, 1) < 1000 or unit == "TB":  # noqa: PLR2004
             break
         size /= 1000
     return f"{count} B" if unit == "B" else f"{size:.1f} {unit}"
@@ -178,6 +178,7 @@ def _problem_lines(problems: Iterable[Problem], on_miss: OnMiss) -> list[str]:
     """Say each problem in a line, and each remedy once."""
     lines: list[str] = []
     tips: dict[str, None] = {}
+    problems = sorted(problems, key=lambda problem: bool(problem.path))  # what stopped all is first
     told = [p for p in problems if p.code is not ExitCode.MISSING or on_miss is not OnMiss.IGNORE]
     for problem in told[:_SHOWN]:
         soft = problem.code is ExitCode.MISSING and on_miss is OnMiss.WARN

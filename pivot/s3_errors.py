@@ -174,5 +174,5 @@ def _plain(text: str) -> str:
     words += [code[1]] if code else []
     if words:
         return " ".join(words)
-    reason = text.splitlines()[0].rpartition(" - ")[2]
+    reason = (text.splitlines() or ["no answer"])[0].rpartition(" - ")[2]
     return re.sub(r"(https?://)\S+", r"\1…", reason)[:200].removeprefix("HTTP error: ")

@@ -141,10 +141,10 @@ def _without_conflicts(entries: Iterable[Reference]) -> tuple[Reference, ...]:
     kept: dict[str, Reference] = {}
     said: dict[str, tuple[File, Reference]] = {}
     for entry in entries:
-        before = kept.get(entry.output.path)
-        if before is not None and before.output == entry.output:
+        before = kept.setdefault(entry.output.path, entry)
+        if before is not entry and before.output == entry.output:
             continue
-        kept.setdefault(entry.output.path, entry)
+        _check_same(before, entry)
         for file in files_of(entry.output):
             other, earlier = said.setdefault(file.path, (file, entry))
             if other.digest != file.digest:
@@ -155,6 +155,17 @@ def _without_conflicts(entries: Iterable[Reference]) -> tuple[Reference, ...]:
                 )
     _check_nesting(said)
     return _without_parts(kept.values())
+
+
+def _check_same(one: Reference, other: Reference) -> None:
+    """Refuse two outputs at one path that cannot both be right; parts have no digest."""
+    digests = one.output.digest, other.output.digest
+    if type(one.output) is not type(other.output) or (all(digests) and len(set(digests)) > 1):
+        raise IntegrityError(
+            f"{one.output.path}: {one.document} and {other.document} name different contents "
+            f"({digests[0]} and {digests[1]})",
+            hint="remove the lock file of the stage that no longer makes it",
+        )
 
 
 def _check_nesting(said: Mapping[str, tuple[File, Reference]]) -> None:

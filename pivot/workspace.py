@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from pivot.errors import LocalError, UnsafePath, local_error
 from pivot.lockfile import is_ignored
-from pivot.objects import Digest, Directory, File, digest_file, files_of, is_digest
-from pivot.plan import Found, Is
+from pivot.objects import Digest, Directory, File, Output, digest_file, files_of, is_digest
+from pivot.plan import Existing, Found, Is
 from pivot.tree import Tree
 
 if TYPE_CHECKING:
@@ -30,21 +30,20 @@ class Workspace:
         self._root = root
         self._cache = cache
         self._fetched = frozenset(fetched)
+        self._existing = Existing.REFUSE
         self._files = os.path.realpath(cache.root / "files")
 
-    def observe(self, references: Iterable[Reference], *, extras: bool) -> dict[str, Found]:
-        """Compare each output with what the workspace has at its path.
+    def observe(self, references: Iterable[Reference], *, existing: Existing) -> dict[str, Found]:
+        """Compare each output with what the workspace has at its path, as far as *existing* asks.
 
-        With *extras*, also look for files in directory outputs that no lock lists. Content is
-        read only where sizes agree, or where the answer depends on whether the cache has it.
+        Files that no lock lists do not matter where all that exists is kept. Content is read only
+        where sizes agree, or where it matters whether the cache has it.
         """
+        self._existing = existing
         chosen = list(references)
         known = {file.path for entry in chosen for file in files_of(entry.output)}
         with Tree(self._root) as tree:
-            return {
-                entry.output.path: self._observe(tree, entry, known, extras=extras)
-                for entry in chosen
-            }
+            return {entry.output.path: self._observe(tree, entry.output, known) for entry in chosen}
 
     def find(self, file: File) -> bool:
         """Tell whether the workspace has *file* with the right content, as a regular file."""
@@ -57,10 +56,7 @@ class Workspace:
             except (LocalError, UnsafePath):
                 return False
 
-    def _observe(
-        self, tree: Tree, entry: Reference, known: Collection[str], *, extras: bool
-    ) -> Found:
-        output = entry.output
+    def _observe(self, tree: Tree, output: Output, known: Collection[str]) -> Found:
         try:
             top = tree.lstat(output.path)
             if isinstance(output, File):
@@ -68,12 +64,14 @@ class Workspace:
             if top is None:
                 return Found({file.path: Is.ABSENT for file in output.files}, whole=Is.ABSENT)
             if not stat.S_ISDIR(top.st_mode):
-                return Found({}, whole=self._instead_of_directory(tree, output, top))
+                instead = self._instead_of_directory(tree, output, top)
+                return Found({file.path: instead for file in output.files}, whole=instead)
             files = {
                 file.path: self._compare(tree, file, tree.lstat(file.path)) for file in output.files
             }
-            extra = dict(self._extra(tree, output, known)) if extras else {}
-            return Found(files, extra)
+            if self._existing is Existing.KEEP:
+                return Found(files)
+            return Found(files, dict(self._extra(tree, output, known)))
         except (LocalError, UnsafePath) as error:
             return Found({}, problem=error)
 
@@ -82,16 +80,27 @@ class Workspace:
         if found is None:
             return Is.ABSENT
         if stat.S_ISLNK(found.st_mode):
-            linked = self._link_into_cache(tree, file.path)
-            return Is.SAME if linked == file.digest else Is.CACHED if linked else Is.DIFFERENT
-        if not stat.S_ISREG(found.st_mode):
+            return self._compare_link(tree, file)
+        other_size = file.size is not None and file.size != found.st_size
+        if not stat.S_ISREG(found.st_mode) or (other_size and not self._needs_digests):
             return Is.DIFFERENT
         if (digest := self._digest(tree, file, found)) == file.digest:
             executable = bool(found.st_mode & stat.S_IXUSR)
             if file.executable is None or file.lenient or executable == file.executable:
                 return Is.SAME
             return Is.SAME_BUT_MODE
-        return Is.CACHED if self._holds(digest) else Is.DIFFERENT
+        return Is.CACHED if self._holds(digest, found.st_size) else Is.DIFFERENT
+
+    def _compare_link(self, tree: Tree, file: File) -> Is:
+        linked = self._link_into_cache(tree, file.path)
+        if linked == file.digest:
+            return Is.SAME if self._holds(linked) else Is.ABSENT  # a link to nothing
+        return Is.CACHED if linked else Is.DIFFERENT
+
+    @property
+    def _needs_digests(self) -> bool:
+        """Only an update asks whether what is there instead can be had again."""
+        return self._existing is Existing.UPDATE
 
     def _digest(self, tree: Tree, file: File, found: os.stat_result) -> Digest:
         """Hash a file, unless it is a hard link to the very object that should be there."""
@@ -110,8 +119,10 @@ class Workspace:
         except OSError as error:
             raise local_error(error, path) from error
 
-    def _holds(self, digest: Digest) -> bool:
-        return digest in self._fetched or bool(self._cache.stat([digest]))
+    def _holds(self, digest: Digest, size: int | None = None) -> bool:
+        """Tell whether the cache has a content, of the right *size*: a damaged object is none."""
+        held = self._cache.stat([digest]).get(digest)
+        return digest in self._fetched or (held is not None and size in {None, held})
 
     def _link_into_cache(self, tree: Tree, path: str) -> Digest | None:
         """Read which object, or tree of the real Pivot's, a symlink in the workspace points to."""
@@ -135,7 +146,8 @@ class Workspace:
                 return Is.SAME  # the real Pivot links whole trees when it prefers symlinks
             return Is.CACHED if linked else Is.DIFFERENT
         if stat.S_ISREG(top.st_mode):
-            return Is.CACHED if self._holds(self._hash(tree, output.path)) else Is.DIFFERENT
+            held = self._needs_digests and self._holds(self._hash(tree, output.path), top.st_size)
+            return Is.CACHED if held else Is.DIFFERENT
         return Is.DIFFERENT
 
     def _extra(
@@ -149,14 +161,18 @@ class Workspace:
             if descriptor is None:
                 continue
             with os.scandir(descriptor) as entries:
-                inside = [(entry.name, entry.is_dir(follow_symlinks=False), entry.is_symlink())
-                          for entry in entries]  # fmt: skip
-            for name, is_directory, is_link in sorted(inside):
+                inside = [(entry.name, entry.stat(follow_symlinks=False)) for entry in entries]
+            for name, found in sorted(inside, key=lambda item: item[0]):
                 path = f"{place}/{name}"
                 if output.skips_ignored and is_ignored(path[len(output.path) + 1 :]):
                     continue
-                if is_directory:
+                if stat.S_ISDIR(found.st_mode):
                     waiting.append(path)
-                elif path not in known and not is_link:
-                    cached = self._holds(self._hash(tree, path))
-                    yield path, Is.CACHED if cached else Is.DIFFERENT
+                elif path not in known and not stat.S_ISLNK(found.st_mode):
+                    yield path, self._compare_extra(tree, path, found)
+
+    def _compare_extra(self, tree: Tree, path: str, found: os.stat_result) -> Is:
+        if not self._needs_digests or not stat.S_ISREG(found.st_mode):
+            return Is.DIFFERENT
+        cached = self._holds(self._hash(tree, path), found.st_size)
+        return Is.CACHED if cached else Is.DIFFERENT

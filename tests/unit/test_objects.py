@@ -1,0 +1,143 @@
+"""Contents and their names: hashing, checking while bytes pass, naming objects."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pivot.errors import LocalError, ObjectDamaged
+from pivot.objects import (
+    CHUNK,
+    Digest,
+    digest_bytes,
+    digest_file,
+    is_digest,
+    object_name,
+    parse_object_name,
+    read_chunks,
+    verified,
+)
+from tests.conftest import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DIGESTS = st.integers(0, 2**64 - 1).map(lambda number: Digest(f"{number:016x}"))
+
+
+def vectors() -> list[tuple[bytes, str]]:
+    """Read the test vectors of docs/format.md."""
+    text = (ROOT / "docs" / "format.md").read_text(encoding="utf-8")
+    found = re.search(r"```vectors\n(.*?)```", text, re.DOTALL)
+    assert found is not None
+    pairs = [line.split(" -> ") for line in found[1].splitlines()]
+    return [((json.loads(left) if left[0] == '"' else left).encode(), right) for left, right in pairs]
+
+
+@pytest.mark.parametrize(("content", "expected"), vectors())
+def test_the_vectors_of_the_format_hash_as_documented(
+    content: bytes, expected: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(content)
+
+    assert digest_bytes(content) == expected
+    assert digest_file(file) == expected
+
+
+def test_a_file_of_several_chunks_hashes_like_its_bytes(tmp_path: Path) -> None:
+    content = os.urandom(2 * CHUNK + 17)
+    (tmp_path / "large").write_bytes(content)
+
+    assert digest_file(tmp_path / "large") == digest_bytes(content)
+    assert b"".join(read_chunks(tmp_path / "large")) == content
+
+
+def test_a_symlink_is_not_hashed_as_the_file_behind_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    (tmp_path / "link").symlink_to("file")
+
+    with pytest.raises(OSError, match="symbolic link"):
+        digest_file(tmp_path / "link")
+
+
+def test_a_file_that_cannot_be_read_is_an_error_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(LocalError, match="absent: No such file"):
+        list(read_chunks(tmp_path / "absent"))
+
+
+@given(DIGESTS)
+def test_the_name_of_an_object_reads_back(digest: Digest) -> None:
+    name = object_name(digest)
+
+    assert re.fullmatch(r"files/[0-9a-f]{2}/[0-9a-f]{14}", name)
+    assert parse_object_name(name) == digest
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "files",
+        "files/ab",
+        "files/ab/.pivot_cache.lock",
+        "files/ab/0123456789abc",
+        "files/ab/0123456789abcdef",
+        "files/ab/0123456789ABCD",
+        "files/ab/0123456789abcd.verified",
+        "files/ab/0123456789abcd/x",
+        "files/abc/0123456789abc",
+        "files/a/b0123456789abcd",
+        "other/ab/0123456789abcd",
+        "x/files/ab/0123456789abcd",
+        "files/ab/0123456789abcd\n",
+    ],
+)
+def test_other_names_are_not_ours(name: str) -> None:
+    assert parse_object_name(name) is None
+
+
+@pytest.mark.parametrize("text", [None, 5, "", "0" * 15, "0" * 17, "A" * 16, "g" * 16, "١" * 16])
+def test_only_sixteen_lower_case_digits_are_a_digest(text: object) -> None:
+    assert not is_digest(text)
+
+
+@given(st.lists(st.binary(max_size=9)))
+def test_right_bytes_pass_unchanged(chunks: list[bytes]) -> None:
+    data = b"".join(chunks)
+
+    assert b"".join(verified(chunks, digest_bytes(data), len(data))) == data
+    assert b"".join(verified(chunks, digest_bytes(data), None)) == data
+
+
+@given(st.lists(st.binary(min_size=1, max_size=9), min_size=1), st.booleans())
+def test_wrong_bytes_never_pass_whole(chunks: list[bytes], sized: bool) -> None:
+    data = b"".join(chunks)
+    passed: list[bytes] = []
+
+    with pytest.raises(ObjectDamaged, match=f"its bytes hash to {digest_bytes(data)}"):
+        passed.extend(verified(chunks, digest_bytes(data + b"!"), len(data) if sized else None))
+
+    assert passed == chunks[:-1]
+
+
+def test_too_few_bytes_are_damage() -> None:
+    with pytest.raises(ObjectDamaged, match="has 2 bytes instead of 3"):
+        list(verified([b"ab"], digest_bytes(b"ab"), 3))
+
+
+def test_reading_stops_as_soon_as_there_are_too_many_bytes() -> None:
+    def endless() -> Iterator[bytes]:
+        for _ in range(5):
+            yield b"ab"
+        pytest.fail("read on beyond the recorded size")
+
+    with pytest.raises(ObjectDamaged, match="more than the recorded 3 bytes"):
+        list(verified(endless(), digest_bytes(b"abc"), 3))
