@@ -88,12 +88,7 @@ def _text_loader() -> type:
         """Every scalar is text, and a key that stands twice is an error."""
 
         def construct_mapping(self, node: MappingNode, deep: bool = False) -> dict[str, Value]:  # noqa: FBT001, FBT002
-            try:
-                made: dict[str, Value] = super().construct_mapping(node, deep=deep)
-            except TypeError as error:
-                raise yaml.constructor.ConstructorError(
-                    None, None, "a key must be text", node.start_mark
-                ) from error
+            made: dict[str, Value] = super().construct_mapping(node, deep=deep)
             if len(made) != len(node.value):
                 seen: set[str] = set()
                 for key, _ in node.value:
@@ -143,6 +138,7 @@ def _line(mark: Mark | None) -> int:
 def _explain(error: Exception) -> str:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    problem = {"found unhashable key": "a key must be text"}.get(problem, problem)
     return f"line {mark.line + 1}: {problem}" if mark is not None else f"not valid YAML: {problem}"
 
 

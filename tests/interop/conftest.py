@@ -88,7 +88,7 @@ def _real_program() -> Path:
     return install(python)
 
 
-@pytest.fixture(name="real")
+@pytest.fixture(name="real", scope="session")
 def _real(
     real_program: Path, server: S3Server, tmp_path_factory: pytest.TempPathFactory
 ) -> RealPivot:

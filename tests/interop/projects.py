@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.conftest import Done
+from tests.conftest import Done, clean_environment
 from tests.interop.conftest import RealPivot
 
 PIPELINE = '''\
@@ -90,7 +90,8 @@ def git_clone(project: Path, target: Path) -> Path:
 
 def git(root: Path, *arguments: str) -> None:
     """Run git as the tests' own author."""
-    subprocess.run(["git", *arguments], cwd=root, check=True, timeout=60)
+    environment = clean_environment(root)
+    subprocess.run(["git", *arguments], cwd=root, env=environment, check=True, timeout=60)
 
 
 def repro(real: RealPivot, project: Path) -> tuple[int, int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,18 @@ from tests.servers import S3Server
 STAGES = 3
 
 
-@pytest.fixture(name="made")
-def _made(tmp_path: Path, real: RealPivot, bucket: str) -> Path:
-    project = make_project(real, tmp_path / "made", f"s3://{bucket}/p")
+@pytest.fixture(name="shared_bucket", scope="module")
+def _shared_bucket(new_bucket: Callable[[], str]) -> str:
+    return new_bucket()
+
+
+@pytest.fixture(name="made", scope="module")
+def _made(
+    tmp_path_factory: pytest.TempPathFactory, real: RealPivot, shared_bucket: str
+) -> Path:
+    """A project that the real Pivot made and pushed; no test changes it."""
+    root = tmp_path_factory.mktemp("real") / "made"
+    project = make_project(real, root, f"s3://{shared_bucket}/p")
     done = real("push", cwd=project)
     assert done.code == 0, done
     return project
@@ -54,31 +64,26 @@ def test_what_the_real_one_pushes_we_pull(
 
 
 def test_where_the_real_one_pushed_we_have_nothing_to_push(
-    made: Path, pivot: Command, bucket: str, server: S3Server
+    made: Path, pivot: Command, shared_bucket: str, server: S3Server
 ) -> None:
-    before = buckets.contents(server, bucket)
+    before = buckets.contents(server, shared_bucket)
 
     transferred, skipped, failed = counts(pivot("push", cwd=made))
 
     assert (transferred, skipped, failed) == (0, len(before), 0)
-    assert buckets.contents(server, bucket) == before
+    assert buckets.contents(server, shared_bucket) == before
 
 
 def test_we_push_from_the_cache_of_the_real_one_what_it_would_push(
-    made: Path, pivot: Command, bucket: str, server: S3Server
+    made: Path, pivot: Command, shared_bucket: str, bucket: str, server: S3Server
 ) -> None:
-    by_the_real_one = buckets.contents(server, bucket)
-    pivot("config", "set", "remotes.other", f"s3://{bucket}/q", cwd=made)
+    by_the_real_one = buckets.contents(server, shared_bucket)
+    pivot("config", "set", "--global", "remotes.other", f"s3://{bucket}/p", cwd=made)
 
     done = pivot("push", "-r", "other", cwd=made)
 
     assert done.code == 0, done
-    by_us = {
-        key.removeprefix("q/"): body
-        for key, body in buckets.contents(server, bucket).items()
-        if key.startswith("q/")
-    }
-    assert by_us == {key.removeprefix("p/"): body for key, body in by_the_real_one.items()}
+    assert buckets.contents(server, bucket) == by_the_real_one
 
 
 def test_after_our_pull_a_changed_input_makes_the_real_one_run_again(

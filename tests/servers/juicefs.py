@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def juicefs(directory: Path) -> Iterator[S3Server]:
-    """Serve a volume under this directory, made at the first start, every bucket a folder of it."""
+def juicefs(directory: Path, *, region: str = "us-east-1") -> Iterator[S3Server]:
+    """Serve a volume under this directory, made at the first start, every bucket a folder of it.
+
+    Requests that are signed for another *region* are refused with its name, as AWS does.
+    """
     data = directory / "data"
     data.mkdir(parents=True, exist_ok=True)
     binary = program("juicefs")
@@ -40,7 +43,11 @@ def juicefs(directory: Path) -> Iterator[S3Server]:
         metadata,
         f"{LOOPBACK}:{port}",
     ]
-    keys = {"MINIO_ROOT_USER": server.access_key, "MINIO_ROOT_PASSWORD": server.secret_key}
+    keys = {
+        "MINIO_ROOT_USER": server.access_key,
+        "MINIO_ROOT_PASSWORD": server.secret_key,
+        "MINIO_REGION": region,
+    }
     with running(
         command,
         directory,

@@ -1,0 +1,132 @@
+"""Bad days of the local disk: full, read-only, not ours."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Command, Done
+from tests.e2e.weather import OUTPUTS, assert_sentence, leftovers, make_project, without_cache
+from tests.projects import Content, digest, objects
+
+MOUNT = 'mount -t tmpfs -o size=4m,mode=755 none "$0" && cp -a "$1/." "$0" && cd "$0" && shift && '
+
+
+@pytest.fixture(name="clone")
+def _clone(tmp_path: Path, bucket: str, pivot: Command) -> Path:
+    project = make_project(tmp_path / "project", bucket)
+    done = pivot("push", cwd=project)
+    assert done.code == 0, done
+    return without_cache(project, tmp_path / "clone")
+
+
+def namespace(script: str, *arguments: str | Path, pivot: Command, cwd: Path) -> Done:
+    """Run a shell script that may mount, in a name space of its own."""
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", script]
+    done = subprocess.run(
+        [*command, *map(str, arguments)],
+        check=False,
+        cwd=cwd,
+        env=pivot.environment | {"PYTHON": sys.executable},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(name="can_mount")
+def _can_mount(tmp_path: Path, pivot: Command) -> None:
+    if shutil.which("unshare") is None:
+        pytest.skip("needs unshare(1), to mount a small file system")
+    (tmp_path / "probe").mkdir()
+    script = 'mount -t tmpfs -o size=1m none "$0"'
+    done = namespace(script, tmp_path / "probe", pivot=pivot, cwd=tmp_path)
+    if done.code:
+        pytest.skip(f"this machine does not let us mount: {done.err.strip()}")
+
+
+@pytest.mark.usefixtures("can_mount")
+@pytest.mark.parametrize("place", ["both", "cache only"])
+def test_a_full_disk(tmp_path: Path, bucket: str, pivot: Command, place: str) -> None:
+    big: dict[str, Content] = {
+        f"data/{number}.bin": os.urandom(1 << 20) for number in range(6 if place == "both" else 3)
+    }
+    clone = without_cache(
+        make_project(tmp_path / "big", bucket, big), tmp_path / "big-clone"
+    )
+    pushed = pivot("push", cwd=tmp_path / "big")
+    mounted = tmp_path / "mounted"
+    mounted.mkdir()
+    # copies need twice the space: three objects fit into the cache, but not into both
+    script = MOUNT + (
+        '"$PYTHON" -m pivot pull --checkout-mode copy; code=$?; cp -a "$0/." "$2"; exit $code'
+    )
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    script = script.replace("shift && ", "").replace("; code", " || code").replace(
+        "code=$?; cp", "code=$?; cp"
+    )
+
+    done = namespace(script, mounted, clone, kept, pivot=pivot, cwd=tmp_path)
+    again = pivot("pull", cwd=kept)
+
+    assert pushed.code == 0, pushed
+    assert_sentence(done, 7, "space")
+    assert all(name == digest(body) for name, body in objects(kept / ".pivot/cache").items())
+    assert leftovers(kept) == []
+    assert again.code == 0, again
+    assert {path: (kept / path).read_bytes() for path in big} == big
+
+
+@pytest.mark.usefixtures("can_mount")
+@pytest.mark.parametrize("what", ["", "data", ".pivot/cache"])
+def test_a_place_that_is_read_only(
+    what: str, clone: Path, tmp_path: Path, pivot: Command
+) -> None:
+    (clone / "data").mkdir(exist_ok=True)
+    (clone / ".pivot/cache").mkdir()
+    script = (
+        'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && cd "$1" && '
+        'exec "$PYTHON" -m pivot pull'
+    )
+
+    done = namespace(script, clone / what, clone, pivot=pivot, cwd=tmp_path)
+    again = pivot("pull", cwd=clone)
+
+    assert_sentence(done, 7, "ead-only")
+    assert again.code == 0, again
+    assert (clone / "data/a.bin").read_bytes() == OUTPUTS["data/a.bin"]
+
+
+def test_a_directory_that_is_not_ours(clone: Path, tmp_path: Path, pivot: Command) -> None:
+    (clone / "data").mkdir()
+    (clone / "data").chmod(0o555)
+    drop: list[str] = []
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("root needs setpriv(1) to lose its power over file modes")
+        drop = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+    command = [*drop, sys.executable, "-m", "pivot", "pull"]
+
+    ran = subprocess.run(
+        command,
+        check=False,
+        cwd=clone,
+        env=pivot.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    (clone / "data").chmod(0o755)
+    again = pivot("pull", cwd=clone)
+
+    assert_sentence(Done(ran.returncode, ran.stdout, ran.stderr), 7, "Permission denied")
+    assert len(objects(clone / ".pivot/cache")) == 5
+    assert again.code == 0, again

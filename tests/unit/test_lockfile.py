@@ -1,0 +1,224 @@
+"""Lock files of every generation: what they record, and which of it is cached."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from pivot.errors import InvalidDocument, UnsafePath
+from pivot.lockfile import StageLock, is_ignored, load_lock, stage_name
+from pivot.objects import Digest, Directory, File
+from tests.projects import dump
+from tests.unit.values import write
+
+HASH = "0438815433690687"
+OTHER = "58145e3962511143"
+Entry: TypeAlias = dict[str, object]
+
+
+def entry(**keys: object) -> Entry:
+    return {"key": None, "hash": HASH, "path": "data/demo/train.bin"} | keys
+
+
+def old_entry(**keys: object) -> Entry:
+    return {"path": "out/x", "hash": HASH} | keys
+
+
+def member(name: str = "a", **keys: object) -> Entry:
+    return {"relpath": name, "hash": OTHER, "size": 3, "isexec": False} | keys
+
+
+def load(root: Path, *outs: object, code: Entry | None = None, stage: str = "demo/train") -> StageLock:
+    document: Entry = {
+        "schema_version": 2, "code_manifest": code or {}, "params": {}, "deps": [],
+        "outs": list(outs),
+    }  # fmt: skip
+    path = write(root, f".pivot/stages/{stage}.lock", dump(document).encode())
+    return load_lock(path, root)
+
+
+def test_a_single_file_has_its_path_and_hash(tmp_path: Path) -> None:
+    lock = load(tmp_path, entry())
+
+    assert lock.stage == "demo/train"
+    assert lock.document == ".pivot/stages/demo/train.lock"
+    assert lock.outputs == (File("data/demo/train.bin", Digest(HASH)),)
+
+
+def test_a_directory_has_its_files_and_its_empty_directories(tmp_path: Path) -> None:
+    manifest = [member("a"), member("sub/run", isexec=True, size=0)]
+
+    lock = load(tmp_path, entry(path="data/t", manifest=manifest, empty_dirs=["e/f"]))
+
+    assert lock.outputs == (
+        Directory(
+            "data/t",
+            Digest(HASH),
+            (
+                File("data/t/a", Digest(OTHER), 3, executable=False),
+                File("data/t/sub/run", Digest(OTHER), 0, executable=True),
+            ),
+            ("data/t/e/f",),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("document", "stage"),
+    [
+        (".pivot/stages/train.lock", "train"),
+        (".pivot/stages/demo/train.lock", "demo/train"),
+        (".pivot/stages/demo/fit@a_b.lock", "demo/fit@a_b"),
+        ("b/.pivot/stages/make.lock", "b/make"),
+        ("b/.pivot/stages/x/make.lock.lock", "b/x/make.lock"),
+    ],
+)
+def test_a_lock_file_names_its_stage(document: str, stage: str) -> None:
+    assert stage_name(document) == stage
+
+
+@pytest.mark.parametrize(
+    ("tag", "cached"),
+    [("data", True), ("plot", True), ("directory", True), ("incremental", True), ("metric", False)],
+)
+@pytest.mark.parametrize(("key", "identity"), [(None, "demo/train"), ("m", "demo/train:m")])
+def test_since_0_5_8_the_tag_decides_whatever_the_path(
+    tmp_path: Path, tag: str, cached: bool, key: str | None, identity: str
+) -> None:
+    lock = load(tmp_path, entry(key=key, path="metrics/x"), code={f"out:{identity}:tag": tag})
+
+    assert bool(lock.outputs) == cached
+    assert bool(lock.uncached) != cached
+
+
+@pytest.mark.parametrize(("path", "cached"), [("data/x", True), ("plots/x", True), ("metrics/x", False)])
+def test_before_that_metrics_stand_in_their_own_directory(
+    tmp_path: Path, path: str, cached: bool
+) -> None:
+    lock = load(tmp_path, entry(path=path))
+
+    assert bool(lock.outputs) == cached
+    assert bool(lock.uncached) != cached
+
+
+def test_the_oldest_locks_do_not_say_whether_an_output_is_cached(tmp_path: Path) -> None:
+    lock = load(tmp_path, old_entry(path="metrics/x"), old_entry(path="out/y/", manifest=[]))
+
+    assert [output.path for output in lock.undecided] == ["metrics/x", "out/y"]
+    assert (lock.outputs, lock.uncached) == ((), ())
+
+
+@pytest.mark.parametrize(
+    "other", [entry(), old_entry(), entry(path="metrics/x"), entry(key="m")], ids=str
+)
+def test_our_own_key_decides_first(tmp_path: Path, other: Entry) -> None:
+    code = {"out:demo/train:m:tag": "data"}
+
+    assert load(tmp_path, other | {"cached": False}, code=code).uncached
+    assert load(tmp_path, other | {"cached": True}, code=code).outputs
+
+
+def test_a_lock_that_all_versions_can_read_is_of_the_second_kind(tmp_path: Path) -> None:
+    lock = load(tmp_path, {"path": "out/clean.txt", "hash": HASH, "key": None})
+
+    assert lock.outputs == (File("out/clean.txt", Digest(HASH)),)
+
+
+def test_an_old_directory_may_lack_ignored_names_unless_it_lists_one(tmp_path: Path) -> None:
+    plain = entry(path="data/t", manifest=[member("a")])
+    listing = entry(path="data/u", manifest=[member("a"), member("b/x.pyc")])
+    newer = entry(path="data/v", manifest=[member("a")], empty_dirs=[])
+
+    lock = load(tmp_path, plain, listing, newer)
+
+    assert [o.skips_ignored for o in lock.outputs if isinstance(o, Directory)] == [True, False, False]
+
+
+def test_a_tagged_directory_lists_all_its_files(tmp_path: Path) -> None:
+    lock = load(
+        tmp_path,
+        entry(path="data/t", manifest=[member("a")]),
+        code={"out:demo/train:tag": "directory"},
+    )
+
+    (output,) = lock.outputs
+    assert isinstance(output, Directory)
+    assert not output.skips_ignored
+
+
+def test_links_of_the_oldest_directories_may_have_the_other_bit(tmp_path: Path) -> None:
+    manifest = [member("run", isexec=True)]
+
+    old = load(tmp_path, old_entry(manifest=manifest)).undecided[0]
+    new = load(tmp_path, entry(path="out/x", manifest=manifest)).outputs[0]
+
+    assert isinstance(old, Directory)
+    assert isinstance(new, Directory)
+    assert [file.lenient for file in old.files] == [True]
+    assert [replace(file, lenient=False) for file in old.files] == list(new.files)
+
+
+@pytest.mark.parametrize(
+    ("name", "ignored"),
+    [("a.pyc", True), ("a.py", False), (".git/config", True), ("x/node_modules/y", True),
+     ("dist", True), ("distribution/x", False), ("x~", True), (".#lock", True), ("a/.#b", True)],
+)  # fmt: skip
+def test_the_names_that_old_releases_left_out(name: str, ignored: bool) -> None:
+    assert is_ignored(name) == ignored
+
+
+WRONG: dict[str, tuple[object, str]] = {
+    "an output that is text": ("x", r"outs\[0\] must be a mapping"),
+    "no path": ({"key": None, "hash": HASH}, r"outs\[0\].path is missing"),
+    "no hash": ({"key": None, "path": "x"}, r"outs\[0\].hash must be 16 hexadecimal digits"),
+    "a short hash": (entry(hash="12"), r"outs\[0\].hash must be 16 hexadecimal digits, not '12'"),
+    "a key that is a list": (entry(key=["a"]), r"outs\[0\].key"),
+    "a key that is a mapping": (entry(key={"a": "b"}), r"outs\[0\].key"),
+    "a manifest that is text": (entry(manifest="x"), "manifest and empty_dirs must be lists"),
+    "empty_dirs of lists": (entry(manifest=[], empty_dirs=[["x"]]), "empty_dirs must be a list of"),
+    "a file that is text": (entry(manifest=["x"]), r"outs\[0\].manifest\[0\] must be a mapping"),
+    "a file without name": (entry(manifest=[member("")]), r"manifest\[0\].relpath is missing"),
+    "a file without size": (entry(manifest=[member(size=None)]), r"\.size must be a number of bytes"),
+    "a negative size": (entry(manifest=[member(size=-1)]), r"\.size must be a number of bytes"),
+    "a huge size": (entry(manifest=[member(size=10**19)]), r"\.size must be a number of bytes"),
+    "a wrong bit": (entry(manifest=[member(isexec="x")]), r"\.isexec must be true or false"),
+    "a wrong hash inside": (entry(manifest=[member(hash="x")]), r"manifest\[0\].hash must be 16"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_in_an_output_is_said_with_its_place(tmp_path: Path, name: str) -> None:
+    out, problem = WRONG[name]
+
+    with pytest.raises(InvalidDocument, match=problem) as caught:
+        load(tmp_path, out)
+
+    assert caught.value.code == 8
+    assert str(caught.value).startswith(".pivot/stages/demo/train.lock: ")
+
+
+@pytest.mark.parametrize("key", ["code_manifest", "params", "deps", "outs"])
+def test_every_section_is_required(tmp_path: Path, key: str) -> None:
+    document: Entry = {"code_manifest": {}, "params": {}, "deps": [], "outs": []}
+    del document[key]
+    path = write(tmp_path, ".pivot/stages/x.lock", dump(document).encode())
+
+    with pytest.raises(InvalidDocument, match=f"{key} must be a .*, not nothing"):
+        load_lock(path, tmp_path)
+
+
+@pytest.mark.parametrize("path", ["/etc/x", "../x", "a/../b", "a//b", ".", ".git/x", "a/.PIVOT/x"])
+def test_a_path_that_leaves_the_data_is_refused(tmp_path: Path, path: str) -> None:
+    with pytest.raises(UnsafePath, match="unsafe path"):
+        load(tmp_path, entry(path=path))
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", "a/../../x", ".git/hooks/post-checkout"])
+def test_a_name_that_leaves_its_directory_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UnsafePath):
+        load(tmp_path, entry(manifest=[member(name)]))
+    with pytest.raises(UnsafePath):
+        load(tmp_path, entry(manifest=[], empty_dirs=[name]))
