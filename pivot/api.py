@@ -36,7 +36,7 @@ from pivot.transfer import Meter, Moves, move_all
 from pivot.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from pivot.config import Config, Link
@@ -138,8 +138,7 @@ def _push(
                 hint=f"delete {source}, then 'pivot pull' or run the stage again",
             ) from error
 
-    setup.meter.start(len(plan.transfer), plan.bytes)
-    moves = move_all(plan.transfer, upload, jobs=setup.jobs, meter=setup.meter)
+    moves = _move(setup, plan, upload)
     return Transfer("push", settings.name, store.url, wanted, plan, moves, damaged=damaged)
 
 
@@ -201,17 +200,20 @@ def _fetch(
             if dry_run:
                 return Transfer("fetch", settings.name, store.url, wanted, plan)
             _check_space(cache.root, plan)
-            setup.meter.start(len(plan.transfer), plan.bytes)
-            moves = move_all(
-                plan.transfer,
-                lambda digest: _receive(setup, store, cache, wanted[digest]),
-                jobs=setup.jobs,
-                meter=setup.meter,
-            )
+            moves = _move(setup, plan, lambda d: _receive(setup, store, cache, wanted[d]))
             cache.publish()
             return Transfer("fetch", settings.name, store.url, wanted, plan, moves)
     except RemoteError as error:
         return _stopped("fetch", settings, wanted, error, cached)
+
+
+def _move(setup: Setup, plan: TransferPlan, move: Callable[[Digest], bool]) -> Moves:
+    """Move what *plan* says, and let the user see it."""
+    setup.meter.start(len(plan.transfer), plan.bytes)
+    try:
+        return move_all(plan.transfer, move, jobs=setup.jobs, meter=setup.meter)
+    finally:
+        setup.meter.finish()
 
 
 def _receive(setup: Setup, store: Remote, cache: Cache, want: Wanted) -> bool:

@@ -57,14 +57,8 @@ class LineMeter(_Counting):
             beat = threading.Thread(target=self._beat, args=[self._stop], daemon=True)
             beat.start()
 
-    def done(self, outcome: Outcome) -> None:
-        """See `Meter.done`."""
-        super().done(outcome)
-        if self.finished == self.objects:
-            self._stop.set()
-
-    def close(self) -> None:
-        """Say no more."""
+    def finish(self) -> None:
+        """See `Meter.finish`."""
         self._stop.set()
 
     def _beat(self, stop: threading.Event) -> None:
@@ -105,7 +99,6 @@ class BarMeter(_Counting):
     def start(self, objects: int, size: int) -> None:
         """See `Meter.start`."""
         super().start(objects, size)
-        self.close()
         if not objects:
             return
         from rich.console import Console  # noqa: PLC0415  loaded for a terminal only
@@ -140,11 +133,9 @@ class BarMeter(_Counting):
         super().done(outcome)
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, finished=self.finished)
-            if self.finished == self.objects:
-                self.close()
 
-    def close(self) -> None:
-        """Take the bar away."""
+    def finish(self) -> None:
+        """See `Meter.finish`: takes the bar away, and gives the cursor back."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None

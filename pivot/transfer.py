@@ -59,6 +59,9 @@ class Meter:
     def done(self, outcome: Outcome) -> None:
         """Count an object."""
 
+    def finish(self) -> None:
+        """End, also when not all is done."""
+
 
 def move_all(
     digests: Iterable[Digest],

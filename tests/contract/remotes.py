@@ -6,21 +6,19 @@ import os
 import random
 from contextlib import closing
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from botocore.exceptions import ClientError
 
-from pivot.api import Setup, open_remote
 from pivot.config import Config, Level, RemoteSettings
 from pivot.objects import Digest, digest_bytes
-from pivot.project import Project
-from pivot.transfer import Meter
+from pivot.remotes import open_remote
 from tests import buckets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
     from typing import TypeAlias
 
     from pivot.remote import Remote
@@ -200,7 +198,5 @@ def write_sample(folder: Path, size: int, seed: int = 0) -> tuple[Digest, Path]:
 
 def _open(url: str, environment: Mapping[str, str], *, jobs: int = 8, retries: int = 2) -> Remote:
     """Open a remote as a command does."""
-    nowhere = Path(os.devnull)
     config = Config({"remote.retries": (retries, Level.LOCAL)})
-    project = Project(root=nowhere, here=nowhere, home=nowhere)
-    return open_remote(Setup(project, config, environment, jobs, Meter()), RemoteSettings("r", url))
+    return open_remote(RemoteSettings("origin", url), config, environment, jobs=jobs)

@@ -12,9 +12,29 @@ import pytest
 
 from tests.conftest import Command, Done
 from tests.e2e.weather import OUTPUTS, assert_sentence, leftovers, make_project, without_cache
-from tests.projects import Content, digest, objects
+from tests.projects import Content, ProjectBuilder, digest, objects
 
-MOUNT = 'mount -t tmpfs -o size=4m,mode=755 none "$0" && cp -a "$1/." "$0" && cd "$0" && shift && '
+PULL_ON_A_SMALL_DISK = """
+mount -t tmpfs -o size=4m,mode=755 none "$0"
+cp -a "$1/." "$0"
+cd "$0"
+code=0
+"$PYTHON" -m pivot pull --checkout-mode copy || code=$?
+cp -a "$0/." "$2"
+exit $code
+"""
+PULL_WITH_A_READ_ONLY_PLACE = """
+mount --bind "$0" "$0"
+mount -o remount,ro,bind "$0"
+cd "$1"
+exec "$PYTHON" -m pivot pull
+"""
+MEGABYTE = 1 << 20
+FULL = {
+    "more than the disk has": {f"data/{n}.bin": MEGABYTE for n in range(6)},
+    "room for the cache but not for copies": {f"data/{n}.bin": MEGABYTE for n in range(3)},
+    "room for the bytes but not for so many files": {f"data/{n}.bin": 1 + n for n in range(1200)},
+}
 
 
 @pytest.fixture(name="clone")
@@ -23,6 +43,13 @@ def _clone(tmp_path: Path, bucket: str, pivot: Command) -> Path:
     done = pivot("push", cwd=project)
     assert done.code == 0, done
     return without_cache(project, tmp_path / "clone")
+
+
+def one_stage(root: Path, bucket: str, outputs: dict[str, Content]) -> Path:
+    """Make a project with one stage that has all *outputs*, since a lock for each takes space."""
+    builder = ProjectBuilder(root).config(f"remotes:\n  origin: s3://{bucket}/p\n")
+    builder.stage("make", outputs)
+    return root
 
 
 def namespace(script: str, *arguments: str | Path, pivot: Command, cwd: Path) -> Done:
@@ -53,36 +80,26 @@ def _can_mount(tmp_path: Path, pivot: Command) -> None:
 
 
 @pytest.mark.usefixtures("can_mount")
-@pytest.mark.parametrize("place", ["both", "cache only"])
-def test_a_full_disk(tmp_path: Path, bucket: str, pivot: Command, place: str) -> None:
-    big: dict[str, Content] = {
-        f"data/{number}.bin": os.urandom(1 << 20) for number in range(6 if place == "both" else 3)
-    }
-    clone = without_cache(
-        make_project(tmp_path / "big", bucket, big), tmp_path / "big-clone"
-    )
-    pushed = pivot("push", cwd=tmp_path / "big")
-    mounted = tmp_path / "mounted"
-    mounted.mkdir()
-    # copies need twice the space: three objects fit into the cache, but not into both
-    script = MOUNT + (
-        '"$PYTHON" -m pivot pull --checkout-mode copy; code=$?; cp -a "$0/." "$2"; exit $code'
-    )
-    kept = tmp_path / "kept"
-    kept.mkdir()
-    script = script.replace("shift && ", "").replace("; code", " || code").replace(
-        "code=$?; cp", "code=$?; cp"
-    )
+@pytest.mark.parametrize("sizes", FULL.values(), ids=FULL)
+def test_a_full_disk(sizes: dict[str, int], tmp_path: Path, bucket: str, pivot: Command) -> None:
+    big: dict[str, Content] = {path: os.urandom(size) for path, size in sizes.items()}
+    project = one_stage(tmp_path / "big", bucket, big)
+    clone = without_cache(project, tmp_path / "big-clone")
+    pushed = pivot("push", cwd=project)
+    for name in ("disk", "kept"):
+        (tmp_path / name).mkdir()
+    places = (tmp_path / "disk", clone, tmp_path / "kept")
 
-    done = namespace(script, mounted, clone, kept, pivot=pivot, cwd=tmp_path)
-    again = pivot("pull", cwd=kept)
+    done = namespace(PULL_ON_A_SMALL_DISK, *places, pivot=pivot, cwd=tmp_path)
+    again = pivot("pull", cwd=tmp_path / "kept")
 
     assert pushed.code == 0, pushed
-    assert_sentence(done, 7, "space")
-    assert all(name == digest(body) for name, body in objects(kept / ".pivot/cache").items())
-    assert leftovers(kept) == []
+    assert_sentence(done, 7, "free", "space")
+    cached = objects(tmp_path / "kept/.pivot/cache")
+    assert all(name == digest(body) for name, body in cached.items())
+    assert leftovers(tmp_path / "kept") == []
     assert again.code == 0, again
-    assert {path: (kept / path).read_bytes() for path in big} == big
+    assert {path: (tmp_path / "kept" / path).read_bytes() for path in big} == big
 
 
 @pytest.mark.usefixtures("can_mount")
@@ -92,12 +109,7 @@ def test_a_place_that_is_read_only(
 ) -> None:
     (clone / "data").mkdir(exist_ok=True)
     (clone / ".pivot/cache").mkdir()
-    script = (
-        'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && cd "$1" && '
-        'exec "$PYTHON" -m pivot pull'
-    )
-
-    done = namespace(script, clone / what, clone, pivot=pivot, cwd=tmp_path)
+    done = namespace(PULL_WITH_A_READ_ONLY_PLACE, clone / what, clone, pivot=pivot, cwd=tmp_path)
     again = pivot("pull", cwd=clone)
 
     assert_sentence(done, 7, "ead-only")

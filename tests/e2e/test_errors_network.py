@@ -138,7 +138,7 @@ def test_throttled_for_ever(
 
     done = command(direction, cwd=project if direction == "push" else clone)
 
-    assert_sentence(done, 6, "SlowDown", "--jobs")
+    assert_sentence(done, 6, "503", "--jobs")
 
 
 def test_a_closed_port(project: Path, pivot: Command) -> None:

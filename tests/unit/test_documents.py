@@ -63,7 +63,7 @@ def test_an_empty_file_is_an_empty_mapping(text: bytes) -> None:
     [
         (b"a: 1\nb: [\n", "line 3: "),
         (b"a: 1\nb: 2\nc: \xff\n", r"not UTF-8 text \(byte 13\)"),
-        (b"a: \x00", "special characters are not allowed"),
+        (b"a: \x00", "control characters are not allowed"),
         (b"a: 1\na: 2\n", r"line \d: the key 'a' stands twice"),
         (b"x:\n  a: 1\n  b: 2\n  a: 1\n", r"line \d: the key 'a' stands twice"),
         (b"? [a]\n: 1\n", "line 1: a key must be text"),

@@ -1,0 +1,500 @@
+"""What commands print: for people, for logs, for programs; and that a dry run tells the truth."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from pivot import __version__
+from pivot.errors import MEANINGS
+from tests.conftest import ROOT, Command, Done
+from tests.projects import ProjectBuilder, digest
+
+SCHEMAS = ROOT / "pivot" / "schemas"
+TRANSFERS = ("push", "fetch", "checkout", "pull")
+COMMANDS = (
+    *TRANSFERS,
+    "init",
+    "config",
+    "config set",
+    "config get",
+    "config unset",
+    "config list",
+    "remote",
+    "remote list",
+    "remote add",
+    "remote remove",
+    "remote default",
+)
+MODEL, TREE = "data/model.bin", "data/tree"
+
+
+@pytest.fixture(name="built")
+def _built(tmp_path: Path) -> ProjectBuilder:
+    """Three objects in the cache, and a folder as remote that has nothing yet."""
+    (tmp_path / "remote").mkdir()
+    built = ProjectBuilder(tmp_path / "project")
+    built.config(f"folders:\n  nas: file://{tmp_path}/remote\n")
+    built.stage("train", {MODEL: b"model"})
+    built.stage("split", {TREE: {"a.txt": b"a", "b.txt": b"bb"}})
+    return built
+
+
+def lose(built: ProjectBuilder, content: bytes) -> None:
+    name = digest(content)
+    (built.root / ".pivot/cache/files" / name[:2] / name[2:]).unlink()
+
+
+def valid(text: str, schema: str) -> Any:
+    found = json.loads(text)
+    form = json.loads((SCHEMAS / f"{schema}.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(form)
+    jsonschema.Draft202012Validator(form).validate(found)
+    return found
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+@pytest.mark.parametrize("command", TRANSFERS)
+def test_the_report_of_a_success_has_the_form_of_the_schema(
+    command: str, dry: tuple[str, ...], built: ProjectBuilder, bare_pivot: Command
+) -> None:
+    done = bare_pivot(command, "--json", *dry, cwd=built.root)
+
+    report = valid(done.out, "report")
+    assert (done.code, done.err.count("Error")) == (0, 0), done
+    assert (report["command"], report["dry_run"]) == (command, bool(dry))
+    assert report["exit_code"] == 0
+    assert report["problems"] == []
+
+
+@pytest.mark.parametrize("command", TRANSFERS)
+def test_the_report_of_a_failure_names_every_path(
+    command: str, built: ProjectBuilder, bare_pivot: Command
+) -> None:
+    lose(built, b"model")
+    lose(built, b"bb")
+
+    done = bare_pivot(command, "--json", cwd=built.root)
+
+    report = valid(done.out, "report")
+    assert (done.code, report["exit_code"]) == (3, 3)
+    found = {(problem["path"], problem["code"]) for problem in report["problems"]}
+    assert {(MODEL, 3), (f"{TREE}/b.txt", 3)} <= found
+
+
+@pytest.mark.parametrize(
+    ("arguments", "config", "code"),
+    [
+        (("nosuch",), None, 2),
+        (("-r", "nosuch"), None, 2),
+        (("--nosuch",), None, 2),
+        (("--jobs", "0"), None, 2),
+        ((), "remotes: [\n", 8),
+        (("-C", "nowhere"), None, 2),
+        ((), "remotes:\n  a: s3://a\n  b: s3://b\n", 2),
+    ],
+)
+@pytest.mark.parametrize("command", ["push", "pull"])
+def test_a_command_that_does_not_begin_reports_why(
+    command: str,
+    arguments: tuple[str, ...],
+    config: str | None,
+    code: int,
+    built: ProjectBuilder,
+    bare_pivot: Command,
+) -> None:
+    if config is not None:
+        built.config(config)
+
+    done = bare_pivot(command, "--json", *arguments, cwd=built.root)
+
+    report = valid(done.out, "report")
+    assert (done.code, report["exit_code"], report["command"]) == (code, code, command)
+    assert [problem["code"] for problem in report["problems"]] == [code]
+    assert report["problems"][0]["message"] in done.err
+
+
+def test_the_report_of_a_pull_that_is_refused_has_the_form_of_the_schema(
+    built: ProjectBuilder, bare_pivot: Command
+) -> None:
+    bare_pivot("push", cwd=built.root)
+    built.workspace(MODEL, b"mine")
+    built.workspace(f"{TREE}/extra.txt", b"mine too")
+
+    refused = valid(bare_pivot("pull", "--json", cwd=built.root).out, "report")
+    forced = valid(bare_pivot("pull", "--json", "--force", cwd=built.root).out, "report")
+
+    steps = {row["path"]: row["step"] for row in refused["checkout"]["files"]}
+    assert steps == {MODEL: "refuse", f"{TREE}/a.txt": "hold", f"{TREE}/b.txt": "hold"}
+    assert forced["checkout"]["restored"] == 3
+    assert {row["path"]: row["step"] for row in forced["checkout"]["files"]} == {
+        MODEL: "replace",
+        f"{TREE}/a.txt": "create",
+        f"{TREE}/b.txt": "create",
+        f"{TREE}/extra.txt": "remove",
+    }
+
+
+def test_the_lists_have_the_form_of_their_schemas(
+    built: ProjectBuilder, bare_pivot: Command
+) -> None:
+    options = ("--endpoint", "https://s3.lab.example.org", "--region", "eu-1", "--default")
+    bare_pivot("remote", "add", "lab", "s3://b/p", *options, cwd=built.root)
+    profile = ("remote_options.lab.profile", "me")
+    bare_pivot("config", "set", "--global", *profile, cwd=built.root)
+
+    for level in ((), ("--local",), ("--global",)):
+        valid(bare_pivot("config", "list", "--json", *level, cwd=built.root).out, "config")
+    remotes = valid(bare_pivot("remote", "list", "--json", cwd=built.root).out, "remotes")
+
+    assert [remote["name"] for remote in remotes["remotes"]] == ["lab", "nas"]
+
+
+@pytest.mark.parametrize("command", ["config list", "remote list"])
+def test_a_list_that_cannot_be_made_reports_why(
+    command: str, built: ProjectBuilder, bare_pivot: Command
+) -> None:
+    built.config("remotes: [\n")
+
+    done = bare_pivot(*command.split(), "--json", cwd=built.root)
+
+    assert done.code == 8
+    assert valid(done.out, "report")["command"] == command.split()[0]
+
+
+@pytest.mark.parametrize("name", ["report", "config", "remotes"])
+def test_the_schemas_allow_nothing_that_they_do_not_name(name: str) -> None:
+    def check(node: object, place: str) -> None:
+        if isinstance(node, list):
+            for number, item in enumerate(node):
+                check(item, f"{place}[{number}]")
+        elif isinstance(node, dict):
+            if "properties" in node:
+                assert node.get("additionalProperties") is False, place
+            if "type" in node and place.rpartition(".")[2] != "additionalProperties":
+                assert node.get("title"), place
+                assert node.get("description"), place
+            for key, item in node.items():
+                check(item, f"{place}.{key}")
+
+    form = json.loads((SCHEMAS / f"{name}.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(form)
+    check({k: v for k, v in form.items() if k != "properties"}, name)
+    for key, item in form["properties"].items():
+        check(item, key)
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+@pytest.mark.parametrize("command", TRANSFERS)
+def test_quiet_prints_nothing_but_errors(
+    command: str, place: str, built: ProjectBuilder, bare_pivot: Command
+) -> None:
+    arguments = ("-q", command) if place == "before" else (command, "--quiet")
+
+    well = bare_pivot(*arguments, cwd=built.root)
+    badly = bare_pivot(*arguments, "nosuch", cwd=built.root)
+
+    assert well == Done(0, "", "")
+    assert (badly.code, badly.out) == (2, "")
+    assert badly.err.startswith("Error: ")
+
+
+def test_quiet_changes_the_configuration_without_a_word(
+    built: ProjectBuilder, bare_pivot: Command
+) -> None:
+    assert bare_pivot("-q", "config", "set", "remote.jobs", "7", cwd=built.root) == Done(0, "", "")
+    assert bare_pivot("remote", "add", "-q", "b", "s3://b", cwd=built.root) == Done(0, "", "")
+    assert "  b: s3://b\n" in bare_pivot("remote", "list", cwd=built.root).out
+
+
+def everything(directory: Path) -> dict[str, tuple[int, int, int]]:
+    """See what a command could change: which files there are, when and how they were written."""
+    return {
+        path.relative_to(directory).as_posix(): (s.st_mtime_ns, s.st_ino, s.st_mode)
+        for path in [directory, *directory.rglob("*")]
+        for s in [path.lstat()]
+    }
+
+
+@pytest.fixture(name="scene", params=["push", "fetch", "checkout", "pull"])
+def _scene(request: pytest.FixtureRequest, built: ProjectBuilder, bare_pivot: Command) -> str:
+    """A command that has something to do, and something that is done already."""
+    command: str = request.param
+    bare_pivot("push", *(["split"] if command == "push" else []), cwd=built.root)
+    if command in {"fetch", "pull"}:
+        lose(built, b"model")
+        lose(built, b"bb")
+    built.workspace(f"{TREE}/a.txt", b"a")
+    return command
+
+
+def test_a_dry_run_changes_nothing(
+    scene: str, built: ProjectBuilder, tmp_path: Path, bare_pivot: Command
+) -> None:
+    before = everything(tmp_path)
+
+    done = bare_pivot(scene, "--dry-run", cwd=built.root)
+
+    assert done.code == 0, done
+    assert everything(tmp_path) == before
+
+
+def test_a_dry_run_plans_what_the_run_then_does(
+    scene: str, built: ProjectBuilder, bare_pivot: Command
+) -> None:
+    dry = valid(bare_pivot(scene, "--dry-run", "--json", cwd=built.root).out, "report")
+    run = valid(bare_pivot(scene, "--json", cwd=built.root).out, "report")
+
+    assert [part["plan"] for part in dry["transfers"]] == [p["plan"] for p in run["transfers"]]
+    for part in run["transfers"]:
+        assert part["transferred"] == len(part["plan"]["transfer"])
+        assert part["bytes"] == part["plan"]["bytes"] > 0
+        assert part["skipped"] == part["plan"]["present"]
+    if run["checkout"] is not None:
+        assert dry["checkout"]["files"] == run["checkout"]["files"]
+        created = [row for row in run["checkout"]["files"] if row["step"] == "create"]
+        assert run["checkout"]["restored"] == len(created) == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (
+            "push",
+            "  data/model.bin  5 B\nWould push 1 file(s) to 'nas'\n"
+            "Total: 5 B; 2 already there, 0 missing\n",
+        ),
+        (
+            "fetch",
+            "  data/tree/b.txt  2 B\n  data/model.bin  5 B\nWould fetch 2 file(s) from 'nas'\n"
+            "Total: 7 B; 1 already there, 0 missing\n",
+        ),
+        (
+            "checkout",
+            "  create  data/tree/b.txt\n  create  data/model.bin\nWould restore 2 file(s)\n"
+            "Skipped 1 file(s) (already exist)\n",
+        ),
+        (
+            "pull",
+            "  data/tree/b.txt  2 B\n  data/model.bin  5 B\nWould pull 2 file(s) from 'nas'\n"
+            "Total: 7 B; 1 already there, 0 missing\n"
+            "  create  data/tree/b.txt\n  create  data/model.bin\nWould restore 2 file(s)\n"
+            "Skipped 1 file(s) (already exist)\n",
+        ),
+    ],
+)
+def test_a_dry_run_prints_paths_bytes_and_totals(
+    command: str, expected: str, scene: str, built: ProjectBuilder, bare_pivot: Command
+) -> None:
+    if command != scene:
+        return
+
+    done = bare_pivot(command, "-n", cwd=built.root)
+
+    assert (done.code, done.out, done.err) == (0, expected, "")
+
+
+@pytest.mark.parametrize(("choice", "code"), [("fail", 3), ("warn", 0), ("ignore", 0)])
+@pytest.mark.parametrize("command", TRANSFERS)
+def test_on_miss_says_what_a_missing_object_means(
+    command: str, choice: str, code: int, built: ProjectBuilder, bare_pivot: Command
+) -> None:
+    lose(built, b"model")
+
+    done = bare_pivot(command, "train", "--on-miss", choice, cwd=built.root)
+    report = bare_pivot(command, "train", "--on-miss", choice, "--json", cwd=built.root)
+
+    assert done.code == code, done
+    assert valid(report.out, "report")["exit_code"] == report.code == code
+    if command != "checkout":
+        word = {"fail": "Error: ", "warn": "Warning: ", "ignore": ""}[choice]
+        assert done.err.startswith(word)
+        assert (MODEL in done.err) == (choice != "ignore")
+
+
+@pytest.mark.parametrize("choice", ["warn", "ignore"])
+def test_on_miss_softens_nothing_else(
+    choice: str, built: ProjectBuilder, tmp_path: Path, bare_pivot: Command
+) -> None:
+    bare_pivot("push", cwd=built.root)
+    lose(built, b"model")
+    name = digest(b"model")
+    damaged = tmp_path / "remote/files" / name[:2] / name[2:]
+    damaged.unlink()
+    damaged.write_bytes(b"MODEL")
+
+    done = bare_pivot("pull", "--on-miss", choice, cwd=built.root)
+
+    assert done.code == 5, done
+    assert name in done.err
+    assert not (built.root / MODEL).exists()
+
+
+def many(built: ProjectBuilder) -> ProjectBuilder:
+    built.stage("many", {"data/many": {f"{n:03}.txt": f"{n}".encode() for n in range(500)}})
+    return built
+
+
+@pytest.mark.parametrize("command", ["push", "fetch", "checkout", "pull"])
+def test_a_log_gets_few_lines_and_no_colours(
+    command: str, built: ProjectBuilder, bare_pivot: Command
+) -> None:
+    many(built)
+    if command in {"fetch", "pull"}:
+        bare_pivot("push", "many", cwd=built.root)
+        shutil.rmtree(built.root / ".pivot/cache")
+
+    done = bare_pivot(command, "many", cwd=built.root)
+
+    assert done.code == 0, done
+    assert "500" in done.out
+    assert len((done.out + done.err).splitlines()) <= 30
+    assert "\x1b" not in done.out + done.err
+    assert "\r" not in done.out + done.err
+
+
+@pytest.mark.parametrize("command", ["push", "fetch", "checkout", "pull"])
+def test_five_hundred_failures_are_few_lines_too(
+    command: str, built: ProjectBuilder, bare_pivot: Command
+) -> None:
+    many(built)
+    shutil.rmtree(built.root / ".pivot/cache")
+
+    done = bare_pivot(command, "many", cwd=built.root)
+
+    assert done.code == 3
+    assert len((done.out + done.err).splitlines()) <= 30
+    assert re.search(r"and 4\d\d more", done.out + done.err)
+
+
+def on_a_terminal(pivot: Command, *arguments: str, cwd: Path) -> tuple[int, str]:
+    """Run a command whose three streams are a terminal, and read all that appears there."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "pivot", *arguments],
+        cwd=cwd,
+        env=pivot.environment | {"TERM": "xterm", "COLUMNS": "100"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        shown = bytearray()
+        while True:
+            try:
+                chunk = os.read(ours, 65536)
+            except OSError:  # how Linux says that the other end is closed
+                break
+            if not chunk:
+                break
+            shown += chunk
+    os.close(ours)
+    return process.returncode, shown.decode()
+
+
+def test_a_terminal_gets_a_progress_bar_that_goes_away(
+    built: ProjectBuilder, bare_pivot: Command
+) -> None:
+    many(built)
+
+    code, shown = on_a_terminal(bare_pivot, "push", "many", cwd=built.root)
+
+    assert code == 0
+    assert re.search(r"\d+/500 ", shown)
+    assert "\x1b[" in shown
+    last = shown.replace("\r", "").splitlines()[-1]
+    assert last.endswith("Pushed to 'nas': 500 transferred, 0 skipped, 0 failed")
+
+
+def test_quiet_draws_no_bar(built: ProjectBuilder, bare_pivot: Command) -> None:
+    assert on_a_terminal(bare_pivot, "push", "-q", cwd=built.root) == (0, "")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_help_ends_with_the_exit_codes(
+    command: str, tmp_path: Path, bare_pivot: Command
+) -> None:
+    done = bare_pivot(*command.split(), "--help", cwd=tmp_path)
+
+    assert done.code == 0
+    table = [line.strip() for line in done.out.partition("Exit codes:\n")[2].splitlines()]
+    assert table == [f"{int(code):<4} {meaning}" for code, meaning in MEANINGS.items()]
+
+
+@pytest.mark.parametrize("command", [*TRANSFERS, "config", "remote"])
+def test_help_has_examples_that_are_commands(
+    command: str, built: ProjectBuilder, bare_pivot: Command
+) -> None:
+    shown = bare_pivot(command, "--help", cwd=built.root).out
+
+    examples = re.findall(r"^ +pivot (.+?)(?:  +.*)?$", shown.partition("Examples:")[2], re.M)
+    assert len(examples) >= 2
+    assert all(example.split()[0] == command for example in examples)
+    assert max(map(len, shown.splitlines())) <= 100
+
+
+def test_the_table_of_exit_codes_in_the_guide_is_that_of_the_help() -> None:
+    guide = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
+
+    rows = re.findall(r"^\| (\d+) \| (.+) \|$", guide, re.MULTILINE)
+
+    assert rows == [(str(int(code)), meaning) for code, meaning in MEANINGS.items()]
+
+
+def test_the_version_is_that_of_the_package(tmp_path: Path, bare_pivot: Command) -> None:
+    done = bare_pivot("--version", cwd=tmp_path)
+
+    assert done == Done(0, f"pivot-remote, version {__version__}\n", "")
+
+
+HOSTILE = "data/\x1b[31mred\x07\r.bin"
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",), ("-v",)])
+@pytest.mark.parametrize("command", TRANSFERS)
+def test_control_characters_in_names_never_reach_the_terminal(
+    command: str, dry: tuple[str, ...], built: ProjectBuilder, bare_pivot: Command
+) -> None:
+    built.stage("hostile", {HOSTILE: b"hostile"})
+    lose(built, b"hostile")
+
+    done = bare_pivot(command, *dry, cwd=built.root)
+
+    shown = done.out + done.err
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", shown), repr(shown)
+    if not dry:
+        assert r"\x1b[31mred\x07\r.bin" in shown
+
+
+@pytest.mark.parametrize(
+    "command", ["remote list", "config list", "config get remotes.origin", "push", "push \x1b[31m"]
+)
+def test_control_characters_in_the_configuration_never_reach_the_terminal(
+    command: str, built: ProjectBuilder, bare_pivot: Command
+) -> None:
+    built.config('remotes:\n  origin: "s3://bucket/\\e[31m"\n')
+
+    done = bare_pivot(*command.split(), cwd=built.root)
+
+    assert "\x1b" not in done.out + done.err
+    assert "31m" in done.out + done.err
+
+
+def test_the_report_has_names_as_they_are(built: ProjectBuilder, bare_pivot: Command) -> None:
+    built.stage("hostile", {HOSTILE: b"hostile"})
+
+    done = bare_pivot("push", "hostile", "--dry-run", "--json", cwd=built.root)
+
+    assert "\x1b" not in done.out, "JSON escapes what a terminal would obey"
+    plan = valid(done.out, "report")["transfers"][0]["plan"]
+    assert [row["path"] for row in plan["transfer"]] == [HOSTILE]
