@@ -62,11 +62,15 @@ class Setup:
         """Open a remote, see `remotes.open_remote`."""
         return open_remote(remote, self.config, self.environment, jobs=self.jobs)
 
-    @property
-    def here(self) -> str:
-        """The current directory, from the project root; empty at the root itself."""
-        path = os.path.relpath(self.project.here, self.project.root)
-        return "" if path == "." else path
+    def select(self, targets: Sequence[str]) -> tuple[Reference, ...]:
+        """Find what *targets* name, seen from the current directory; see `targets.select`."""
+        here = os.path.relpath(self.project.here, self.project.root)
+        relative = [
+            os.path.relpath(target, self.project.here) if os.path.isabs(target) else target
+            for target in targets
+        ]
+        references = load_references(self.project)
+        return select(references, relative, here="" if here == "." else here)
 
 
 def push(
@@ -85,7 +89,7 @@ def push(
     settings = setup.config.remote(remote)
     if all_cache and targets:
         raise UsageError("--all-cache takes no targets: it pushes the whole cache")
-    references = select(load_references(setup.project), targets, here=setup.here)
+    references = setup.select(targets)
     references = tuple(entry for entry in references if entry.imported_from is None)
     wanted = list_wanted(references)
     with setup.cache() as cache:
@@ -151,7 +155,7 @@ def fetch(
 ) -> tuple[Transfer, ...]:
     """Copy what *targets* need into the cache: from the remote, and imports from theirs."""
     settings = setup.config.remote(remote)
-    references = select(load_references(setup.project), targets, here=setup.here)
+    references = setup.select(targets)
     with setup.cache() as cache:
         return _fetch_all(setup, settings, cache, references, dry_run=dry_run)
 
@@ -247,7 +251,7 @@ def checkout(
     dry_run: bool = False,
 ) -> Checkout:
     """Place what *targets* name, from the cache into the workspace."""
-    references = select(load_references(setup.project), targets, here=setup.here)
+    references = setup.select(targets)
     with setup.cache() as cache:
         return _checkout(setup, cache, references, existing, links, dry_run=dry_run)
 
@@ -263,7 +267,7 @@ def pull(
 ) -> Pull:
     """Fetch, then check out what is then there, also when something could not be fetched."""
     settings = setup.config.remote(remote)
-    references = select(load_references(setup.project), targets, here=setup.here)
+    references = setup.select(targets)
     with setup.cache() as cache:
         fetched = _fetch_all(setup, settings, cache, references, dry_run=dry_run)
         coming = [d for part in fetched if part.dry_run for d in part.plan.transfer]

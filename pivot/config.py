@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
-from pivot.documents import Value, load_yaml, mapping
+from pivot.documents import Value, kind, load_yaml, mapping
 from pivot.errors import InvalidDocument, UsageError
 from pivot.remote_url import parse_remote_url
 
@@ -123,6 +123,9 @@ KEYS: Mapping[str, Key] = {
 }
 """Every key with a fixed name, as the real Pivot has them; `read_timeout` is our own."""
 
+_SECTIONS = frozenset(
+    {"remotes", "folders", "remote_options"} | {k.partition(".")[0] for k in KEYS}
+)
 OPTIONS = ("endpoint", "region", "profile")
 _REMOTE = re.compile(r"remotes\.([a-zA-Z0-9_-]+)")
 _OPTION = re.compile(r"remote_options\.([a-zA-Z0-9_-]+)\.(endpoint|region|profile)")
@@ -213,6 +216,8 @@ def load_level(path: Path, level: Level) -> dict[str, tuple[Setting, Level]]:
     settings: dict[str, tuple[Setting, Level]] = {}
     problems: list[str] = []
     for key, value in _flatten(mapping(load_yaml(path), path)):
+        if key in settings:
+            problems.append(f"'{key}' stands in 'remotes' and in 'folders'")
         try:
             check_level(key, level)
             known = KEYS.get(key)
@@ -221,7 +226,9 @@ def load_level(path: Path, level: Level) -> dict[str, tuple[Setting, Level]]:
             elif is_key(key):
                 settings[key] = (_parse(key, value), level)
             elif key.startswith(("remotes.", "remote_options.")):
-                raise ValueError(f"unknown key '{key}'")  # noqa: TRY301
+                problems.append(f"unknown key '{key}'")
+            elif key in _SECTIONS and value != "":
+                problems.append(f"'{key}' must be a mapping, not {kind(value)}")
         except ValueError as error:
             problems.append(str(error))
         except UsageError as error:
@@ -233,8 +240,7 @@ def load_level(path: Path, level: Level) -> dict[str, tuple[Setting, Level]]:
 
 def parse_setting(key: str, text: str) -> Setting:
     """Read what a user wants to set; raises `UsageError` with the reason."""
-    if not is_key(key):
-        raise UsageError(f"Unknown config key: '{key}'", hint=_nearest(key))
+    check_key(key)
     if key.startswith("remotes."):
         try:
             parse_remote_url(text)
@@ -244,6 +250,12 @@ def parse_setting(key: str, text: str) -> Setting:
         return _parse(key, text)
     except ValueError as error:
         raise UsageError(str(error)) from error
+
+
+def check_key(key: str) -> None:
+    """Refuse a key that there is not, with the nearest that there is."""
+    if not is_key(key):
+        raise UsageError(f"Unknown config key: '{key}'", hint=_nearest(key))
 
 
 def is_key(key: str) -> bool:

@@ -28,10 +28,12 @@ class _Yaml(Protocol):
 def set_key(path: Path, key: str, value: Setting) -> None:
     """Set *key* in the file at *path*; raises `InvalidDocument`, `LocalError`."""
     with _editing(path) as tree:
+        place = _place(key, value)
         for old in _places(key):
-            _remove(tree, old)
+            if old != place:
+                _remove(tree, old)
         below = tree
-        *above, name = _place(key, value)
+        *above, name = place
         for section in above:
             if not isinstance(below.get(section), dict):
                 below[_quoted(section)] = {}

@@ -38,9 +38,12 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """List the names that follow *after* until all of *wanted* are passed, or *most_pages* read."""
+    """List the names that follow *after* until all of *wanted* are passed, or *most_pages* read.
 
-    after: Digest
+    With `None` the listing starts at the first name.
+    """
+
+    after: Digest | None
     wanted: tuple[Digest, ...]
     most_pages: int
 
@@ -58,24 +61,29 @@ def plan_listing(wanted: Sequence[Digest], first: Page, *, jobs: int) -> Listing
     """Choose between listing on, on at most *jobs* threads, and one request for each object."""
     found = {digest: first.sizes[digest] for digest in wanted if digest in first.sizes}
     left = sorted(d for d in wanted if d not in found and not first.covers(d))
-    if not left:
-        return ListingPlan(found)
     covered = _position(first.end)
-    pages = (1 - covered) / covered if covered and first.ordered else math.inf
-    if len(left) <= pages:
+    if not left or not covered or not first.ordered:
         return ListingPlan(found, rest=tuple(left))
-    count = min(jobs, math.ceil(pages), len(left))
-    most = 2 * math.ceil(pages / count) + 2
+    pages = (1 - covered) / covered
+    count = max(1, min(jobs, math.ceil(pages), len(left)))
     cuts = [round(number * len(left) / count) for number in range(count + 1)]
-    parts = [tuple(left[start:end]) for start, end in pairwise(cuts)]
-    return ListingPlan(
-        found, slices=tuple(Slice(_before(part[0]), part, most) for part in parts if part)
-    )
+    slices: list[Slice] = []
+    rest: list[Digest] = []
+    for start, end in pairwise(cuts):
+        part = left[start:end]
+        span = _position(object_name(part[-1])) - _position(object_name(part[0]))
+        pages = math.ceil(span / covered) + 1
+        if len(part) <= pages:
+            rest += part
+        else:
+            slices.append(Slice(_before(part[0]), tuple(part), 2 * pages))
+    return ListingPlan(found, tuple(slices), tuple(rest))
 
 
-def _before(digest: Digest) -> Digest:
+def _before(digest: Digest) -> Digest | None:
     """Name the greatest digest that is less, since a listing starts after a name."""
-    return Digest(f"{max(int(digest, 16) - 1, 0):016x}")
+    number = int(digest, 16)
+    return Digest(f"{number - 1:016x}") if number else None
 
 
 def _position(name: str) -> float:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pivot.config import Link
 from pivot.copying import copy_file
-from pivot.errors import PivotError, local_error
+from pivot.errors import LocalError, PivotError, local_error
 from pivot.objects import Directory, File, Output
 from pivot.plan import CheckoutPlan, OutputPlan, Step
 from pivot.tree import Tree
@@ -163,8 +163,8 @@ class _Placer:
             or file.lenient
             or bool(held.st_mode & stat.S_IXUSR) == file.executable
         )
-        failure: OSError | None = None
-        for link in self._links if fits else (Link.COPY,):
+        links = self._links if fits else (Link.COPY,)
+        for link in links:
             try:
                 match link:
                     case Link.HARDLINK:
@@ -175,13 +175,15 @@ class _Placer:
                         mode = 0o755 if file.executable else 0o644
                         copy_file(source, target, mode=mode, directory=directory)
             except OSError as error:
-                if error.errno not in _CANNOT_LINK:
+                if error.errno not in _CANNOT_LINK or (link is Link.COPY and link is links[-1]):
                     raise
-                failure = error
             else:
                 return
-        assert failure is not None  # noqa: S101  the loop returns or fails
-        raise failure
+        raise LocalError(
+            f"{file.path}: {' or '.join(links)} is not possible: the file system cannot, or the "
+            f"cache ({self._cache.root}) is on another file system",
+            hint="use --checkout-mode copy, or add copy to cache.checkout_mode",
+        )
 
     def _remove(self, path: str) -> None:
         """Remove a file, a link or a directory with all that is in it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pivot.errors import UsageError
 from pivot.remote_url import FolderUrl, parse_remote_url
 
 if TYPE_CHECKING:
@@ -20,7 +21,10 @@ def open_remote(
 
     Raises `UsageError` for a URL that is none, `RemoteDenied` where there are no credentials.
     """
-    url = parse_remote_url(remote.url)
+    try:
+        url = parse_remote_url(remote.url)
+    except UsageError as error:
+        raise UsageError(f"remote '{remote.name}' {error.message}", hint=error.hint) from error
     if isinstance(url, FolderUrl):
         from pivot.folder import FolderRemote  # noqa: PLC0415  only the kind that is needed
 

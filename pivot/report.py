@@ -195,7 +195,7 @@ def _problem_lines(problems: Iterable[Problem], on_miss: OnMiss) -> list[str]:
 
 def _transfer_tree(transfer: Transfer) -> Json:
     def row(digest: str, path: str, size: int | None) -> Json:
-        return {"path": printable(path), "digest": digest, "size": size}
+        return {"path": path, "digest": digest, "size": size}
 
     plan, wanted = transfer.plan, transfer.wanted
     return {
@@ -217,12 +217,12 @@ def _transfer_tree(transfer: Transfer) -> Json:
 
 def _checkout_tree(checkout: Checkout) -> Json:
     files: list[Json] = [
-        {"path": printable(file.path), "step": step.value, "digest": file.digest}
+        {"path": file.path, "step": step.value, "digest": file.digest}
         for output in checkout.plan
         for file, step in output.steps
     ]
     files += [
-        {"path": printable(path), "step": Step.REMOVE.value, "digest": None}
+        {"path": path, "step": Step.REMOVE.value, "digest": None}
         for output in checkout.plan
         for path in output.remove
     ]
@@ -237,10 +237,10 @@ def _checkout_tree(checkout: Checkout) -> Json:
 def _problem_tree(problem: Problem) -> Json:
     return {
         "code": int(problem.code),
-        "message": printable(problem.message),
-        "hint": printable(problem.hint),
-        "path": printable(problem.path),
-        "owner": printable(problem.owner),
+        "message": problem.message,
+        "hint": problem.hint,
+        "path": problem.path,
+        "owner": problem.owner,
         "digest": problem.digest,
     }
 

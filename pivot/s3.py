@@ -21,7 +21,6 @@ from pivot.errors import (
     ObjectRefused,
     PivotError,
     RemoteDenied,
-    RemoteUnavailable,
     local_error,
 )
 from pivot.listing import Page, Slice, plan_listing
@@ -34,7 +33,7 @@ from pivot.objects import (
     read_chunks,
     verified,
 )
-from pivot.s3_errors import Answer, of_object, of_remote, parse_answer
+from pivot.s3_errors import Answer, of_object, of_remote, parse_answer, unavailable
 from pivot.s3_stores import Limits, open_stores
 from pivot.transfer import for_each
 
@@ -181,7 +180,7 @@ class S3Remote:
             known = self._region_known
             self._explain(digest)
             if known or not self._region_known:
-                raise RemoteUnavailable(f"{self.url}: {error.message}", hint=error.hint) from error
+                raise unavailable(error.message, self.url) from error
             self._head(digest, found)
 
     def _explain(self, digest: Digest) -> None:
@@ -226,7 +225,8 @@ class S3Remote:
 
     def _put(self, digest: Digest, data: bytes) -> bool:
         """Store *data* unless it is there; a service without conditions was asked before."""
-        mode: Literal["create", "overwrite"] = "create" if self._conditional else "overwrite"
+        conditional = self._conditional  # another thread may learn better meanwhile
+        mode: Literal["create", "overwrite"] = "create" if conditional else "overwrite"
         try:
             obstore.put(
                 self._stores.writes, object_name(digest), data, mode=mode, use_multipart=False
@@ -235,7 +235,7 @@ class S3Remote:
             return True
         except _FOREIGN as error:
             answer = parse_answer(error)
-            if self._conditional and answer.unconditional:
+            if conditional and answer.unconditional:
                 self._conditional = False
                 return self._put(digest, data)
             raise self._not_written(answer) from error

@@ -93,9 +93,7 @@ def parse_answer(error: BaseException) -> Answer:
 
 def of_remote(answer: Answer, url: str) -> PivotError:
     """Say what *answer* means for the whole remote at *url*."""
-    if answer.code == "NoSuchBucket":
-        return RemoteError(f"{url}: there is no such bucket", hint="check the name: aws s3 ls")
-    if error := _about_credentials(answer, url):
+    if error := _about_bucket(answer, url) or _about_credentials(answer, url):
         return error
     if answer.status == 403:  # noqa: PLR2004
         return RemoteDenied(
@@ -103,15 +101,10 @@ def of_remote(answer: Answer, url: str) -> PivotError:
             hint="the credentials lack s3:GetObject or s3:ListBucket; see whose they are: "
             "aws sts get-caller-identity",
         )
-    if answer.wrong_region:
-        where = f" (it is in {answer.region})" if answer.region else ""
-        return RemoteError(
-            f"{url}: the bucket is in another region{where}",
-            hint=f"set AWS_REGION{f'={answer.region}' if answer.region else ''}, or "
-            "'pivot config set remote_options.<name>.region <region>'",
-        )
-    if answer.busy or answer.status >= 500 or not answer.status:  # noqa: PLR2004
-        return _unavailable(answer, url)
+    if not answer.status:
+        return _no_connection(answer, url)
+    if answer.busy or answer.status >= 500:  # noqa: PLR2004
+        return unavailable(answer.text, url)
     return RemoteError(f"{url}: {answer.text}")
 
 
@@ -135,6 +128,18 @@ def of_object(answer: Answer, url: str) -> PivotError:
     return ObjectError(answer.text)
 
 
+def _about_bucket(answer: Answer, url: str) -> RemoteError | None:
+    if answer.code == "NoSuchBucket":
+        return RemoteError(f"{url}: there is no such bucket", hint="check the name: aws s3 ls")
+    if answer.wrong_region:
+        where = f" (it is in {answer.region})" if answer.region else ""
+        return RemoteError(
+            f"{url}: the bucket is in another region{where}",
+            hint="set AWS_REGION, or 'pivot config set remote_options.<name>.region <region>'",
+        )
+    return None
+
+
 def _about_credentials(answer: Answer, url: str) -> RemoteDenied | None:
     if answer.code in _EXPIRED:
         return RemoteDenied(
@@ -154,15 +159,18 @@ def _about_credentials(answer: Answer, url: str) -> RemoteDenied | None:
     return None
 
 
-def _unavailable(answer: Answer, url: str) -> RemoteUnavailable:
-    if not answer.status:
-        return RemoteUnavailable(
-            f"{url}: no connection: {answer.text}",
-            hint="check the network, proxy and endpoint (AWS_ENDPOINT_URL, remote_options)",
-        )
+def unavailable(said: str, url: str) -> RemoteUnavailable:
+    """Say that the service at *url* answers, with the words *said*, but does not serve us now."""
     return RemoteUnavailable(
-        f"{url}: the service is not available: {answer.text}",
-        hint="try again later; with SlowDown, lower --jobs",
+        f"{url}: the service is not available: {said}",
+        hint="try again later; if it is throttled, lower --jobs",
+    )
+
+
+def _no_connection(answer: Answer, url: str) -> RemoteUnavailable:
+    return RemoteUnavailable(
+        f"{url}: no connection: {answer.text}",
+        hint="check the network, proxy and endpoint (AWS_ENDPOINT_URL, remote_options)",
     )
 
 

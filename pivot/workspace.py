@@ -153,7 +153,7 @@ class Workspace:
     def _extra(
         self, tree: Tree, output: Directory, known: Collection[str]
     ) -> Iterator[tuple[str, Is]]:
-        """Find files below a directory output that are not listed; symlinks are never stored."""
+        """Find files below a directory output that no lock lists; the user's symlinks are his."""
         waiting = [output.path]
         while waiting:
             place = waiting.pop()
@@ -168,8 +168,12 @@ class Workspace:
                     continue
                 if stat.S_ISDIR(found.st_mode):
                     waiting.append(path)
-                elif path not in known and not stat.S_ISLNK(found.st_mode):
+                elif path in known:
+                    continue
+                elif not stat.S_ISLNK(found.st_mode):
                     yield path, self._compare_extra(tree, path, found)
+                elif self._link_into_cache(tree, path):
+                    yield path, Is.CACHED  # to the real Pivot such a link is that file
 
     def _compare_extra(self, tree: Tree, path: str, found: os.stat_result) -> Is:
         if not self._needs_digests or not stat.S_ISREG(found.st_mode):

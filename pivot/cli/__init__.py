@@ -12,7 +12,7 @@ import click
 
 from pivot import __version__
 from pivot.cli.options import EXIT_CODES, Common, common_options
-from pivot.errors import ExitCode, PivotError, local_error
+from pivot.errors import ExitCode, PivotError, UsageError, local_error
 from pivot.report import report_error
 
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ def run(arguments: Sequence[str]) -> ExitCode:
     except click.Abort:
         raise KeyboardInterrupt from None
     except click.ClickException as error:
+        if as_json:
+            return _show_error(command, UsageError(error.format_message()), as_json=True)
         error.show()
         return ExitCode.USAGE
     except PivotError as error:

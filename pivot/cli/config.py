@@ -13,15 +13,15 @@ from pivot.config import (
     Config,
     Level,
     Setting,
+    check_key,
     check_level,
-    is_key,
     load_config,
     load_level,
     parse_setting,
 )
 from pivot.errors import UsageError
 from pivot.project import user_config
-from pivot.report import dump
+from pivot.report import dump, printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,8 +87,7 @@ def unset(common: Common, *, key: str, use_global: bool) -> None:
     """Remove KEY, so that its default or the user's value applies."""
     from pivot.config_file import unset_key  # noqa: PLC0415  the editor is heavy
 
-    if not is_key(key):
-        raise UsageError(f"Unknown config key: '{key}'")
+    check_key(key)
     level = Level.GLOBAL if use_global else Level.LOCAL
     path = _path(common, level)
     if path.exists() and unset_key(path, key):
@@ -105,8 +104,7 @@ def unset(common: Common, *, key: str, use_global: bool) -> None:
 @common_options
 def get(common: Common, *, key: str, use_global: bool, use_local: bool, as_json: bool) -> None:
     """Print the value of KEY, and which level it comes from."""
-    if not is_key(key):
-        raise UsageError(f"Unknown config key: '{key}'")
+    check_key(key)
     chosen = _one_level(use_global=use_global, use_local=use_local)
     value: Setting | None
     if chosen is None:
@@ -183,4 +181,4 @@ def _nested(settings: dict[str, tuple[Setting | None, Level]]) -> dict[str, Json
 def _words(value: Setting | None) -> str:
     if value is None:
         return "(not set)"
-    return ", ".join(value) if isinstance(value, list) else str(value)
+    return printable(", ".join(value) if isinstance(value, list) else str(value))

@@ -14,6 +14,7 @@ import click
 from pivot.config import load_config
 from pivot.errors import MEANINGS, UsageError
 from pivot.project import Project, find_project, user_config
+from pivot.report import printable
 from pivot.transfer import Meter
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Common:
     def say(self, text: str) -> None:
         """Print a line, unless quiet."""
         if not self.quiet:
-            click.echo(text)
+            click.echo("\n".join(printable(line) for line in text.split("\n")))
 
     def _meter(self) -> Meter:
         from pivot.progress import BarMeter, LineMeter, VerboseMeter  # noqa: PLC0415

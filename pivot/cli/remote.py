@@ -9,7 +9,7 @@ import click
 from pivot.cli.options import EXIT_CODES, Common, common_options, complete_remotes
 from pivot.config import OPTIONS, Config, RemoteSettings, parse_setting
 from pivot.errors import UsageError
-from pivot.report import dump
+from pivot.report import dump, printable
 
 if TYPE_CHECKING:
     from pivot.report import Json
@@ -43,7 +43,8 @@ def list_(common: Common, *, as_json: bool) -> None:
         click.echo(dump({"remotes": [_tree(found, default) for found in remotes.values()]}))
     elif remotes:
         for name, found in remotes.items():
-            click.echo(f"  {name}: {found.url}{' (default)' if name == default else ''}")
+            mark = " (default)" if name == default else ""
+            click.echo(printable(f"  {name}: {found.url}{mark}"))
     else:
         click.echo("No remotes configured.")
         click.echo("Use 'pivot config set remotes.<name> <url>' to add one.")

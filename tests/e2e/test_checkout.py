@@ -53,10 +53,9 @@ WAYS = {
 }
 
 
-@pytest.fixture(name="way", params=WAYS.values(), ids=WAYS)
+@pytest.fixture(name="way", params=WAYS)
 def _way(request: pytest.FixtureRequest) -> Way:
-    way: Way = request.param
-    return way
+    return WAYS[request.param]
 
 
 def absent(built: ProjectBuilder) -> None:
@@ -208,9 +207,7 @@ def test_a_directory_is_placed_kept_or_refused(
         assert "--force" in done.err
 
 
-def test_local_changes_in_a_directory_are_named(
-    built: ProjectBuilder, bare_pivot: Command
-) -> None:
+def test_local_changes_in_a_directory_are_named(built: ProjectBuilder, bare_pivot: Command) -> None:
     placed(built, FILES | {"a.txt": LOCAL, "extra.txt": LOCAL})
 
     done = bare_pivot("pull", "split", cwd=built.root)
@@ -235,7 +232,9 @@ def test_a_new_lock_brings_the_workspace_up_to_date(
 
     done = bare_pivot("pull", "--checkout-mode", mode, cwd=built.root)
 
-    assert done.out == "Fetched from 'nas': 3 transferred, 0 skipped, 0 failed\nRestored 3 file(s)\n"
+    assert (
+        done.out == "Fetched from 'nas': 3 transferred, 0 skipped, 0 failed\nRestored 3 file(s)\n"
+    )
     found = {p.relative_to(built.root): p.read_bytes() for p in all_files(built.root / "data")}
     assert found == {
         Path(FILE): b"newest",

@@ -1,4 +1,4 @@
-"""`pivot config`, `pivot remote` and `pivot init`: what they say, and what they leave in the file."""
+"""`pivot config`, `pivot remote` and `pivot init`: what they say, and what they write."""
 
 from __future__ import annotations
 
@@ -67,7 +67,11 @@ def test_config_says_what_the_real_pivot_says(
             "ftp://host/p",
             "'remotes.x' must be a valid S3 URL (s3://bucket/prefix), got: ftp://host/p",
         ),
-        ("remotes.x", "s3://", "'remotes.x' must be a valid S3 URL (s3://bucket/prefix), got: s3://"),
+        (
+            "remotes.x",
+            "s3://",
+            "'remotes.x' must be a valid S3 URL (s3://bucket/prefix), got: s3://",
+        ),
         (
             "cache.checkout_mode",
             "copy,magic",
@@ -184,7 +188,9 @@ def test_one_level_alone_can_be_listed(project: Path, bare_pivot: Command) -> No
 
 
 def test_the_list_can_be_read_by_programs(project: Path, bare_pivot: Command) -> None:
-    write(project / CONFIG, "remotes:\n  origin: s3://b/p\ncache:\n  checkout_mode: copy, symlink\n")
+    write(
+        project / CONFIG, "remotes:\n  origin: s3://b/p\ncache:\n  checkout_mode: copy, symlink\n"
+    )
 
     found = json.loads(bare_pivot("config", "list", "--json", cwd=project).out)
 
@@ -357,8 +363,7 @@ def test_several_remotes_without_a_default_need_a_choice(
     )
     assert told(unknown) == (
         2,
-        "Error: Remote 'nosuch' not found\n"
-        "Tip: Run 'pivot remote list' to see available remotes\n",
+        "Error: Remote 'nosuch' not found\nTip: Run 'pivot remote list' to see available remotes\n",
     )
 
 
@@ -413,12 +418,12 @@ def test_outside_of_a_project_commands_say_how_to_begin(
 ) -> None:
     done = bare_pivot(*command.split(), cwd=tmp_path)
 
-    assert told(done) == (
-        2,
-        f"Error: No .pivot directory found above '{tmp_path}'. "
-        "Run 'pivot init' to initialize a Pivot project.\n"
-        "Tip: Run 'pivot init' in your project root to initialize Pivot\n",
-    )
+    nowhere = f"No .pivot directory found above '{tmp_path}'."
+    assert (done.code, done.out) == (2, "")
+    assert done.err.splitlines() == [
+        f"Error: {nowhere} Run 'pivot init' to initialize a Pivot project.",
+        "Tip: Run 'pivot init' in your project root to initialize Pivot",
+    ]
 
 
 def test_outside_of_a_project_the_users_configuration_is_listed(

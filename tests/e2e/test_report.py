@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +158,7 @@ def test_the_lists_have_the_form_of_their_schemas(
         valid(bare_pivot("config", "list", "--json", *level, cwd=built.root).out, "config")
     remotes = valid(bare_pivot("remote", "list", "--json", cwd=built.root).out, "remotes")
 
-    assert [remote["name"] for remote in remotes["remotes"]] == ["lab", "nas"]
+    assert {remote["name"] for remote in remotes["remotes"]} == {"lab", "nas"}
 
 
 @pytest.mark.parametrize("command", ["config list", "remote list"])
@@ -169,29 +170,30 @@ def test_a_list_that_cannot_be_made_reports_why(
     done = bare_pivot(*command.split(), "--json", cwd=built.root)
 
     assert done.code == 8
-    assert valid(done.out, "report")["command"] == command.split()[0]
+    assert valid(done.out, "report")["command"] == command.split(maxsplit=1)[0]
 
 
 @pytest.mark.parametrize("name", ["report", "config", "remotes"])
-def test_the_schemas_allow_nothing_that_they_do_not_name(name: str) -> None:
-    def check(node: object, place: str) -> None:
-        if isinstance(node, list):
-            for number, item in enumerate(node):
-                check(item, f"{place}[{number}]")
-        elif isinstance(node, dict):
-            if "properties" in node:
-                assert node.get("additionalProperties") is False, place
-            if "type" in node and place.rpartition(".")[2] != "additionalProperties":
-                assert node.get("title"), place
-                assert node.get("description"), place
-            for key, item in node.items():
-                check(item, f"{place}.{key}")
-
+def test_the_schemas_explain_all_and_allow_nothing_else(name: str) -> None:
     form = json.loads((SCHEMAS / f"{name}.json").read_text())
+
     jsonschema.Draft202012Validator.check_schema(form)
-    check({k: v for k, v in form.items() if k != "properties"}, name)
-    for key, item in form["properties"].items():
-        check(item, key)
+    for place, node in values(form, name):
+        assert node.get("title"), place
+        assert node.get("description"), place
+        assert "properties" not in node or node.get("additionalProperties") is False, place
+
+
+def values(form: dict[str, Any], place: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Find the schema of every value that has a name of its own."""
+    yield place, form
+    for kind in ("properties", "$defs"):
+        for name, inner in form.get(kind, {}).items():
+            if "$ref" not in inner:
+                yield from values(inner, f"{place}.{name}")
+    items = form.get("items", {})
+    if items and "$ref" not in items and "enum" not in items:
+        yield from values(items, f"{place}[]")
 
 
 @pytest.mark.parametrize("place", ["before", "after"])
@@ -266,42 +268,32 @@ def test_a_dry_run_plans_what_the_run_then_does(
         assert run["checkout"]["restored"] == len(created) == 2
 
 
+ONE, TWO = "1 already there, 0 missing", "2 already there, 0 missing"
+ROWS = ("  data/tree/b.txt  2 B", "  data/model.bin  5 B")
+STEPS = (
+    "  create  data/tree/b.txt",
+    "  create  data/model.bin",
+    "Would restore 2 file(s)",
+    "Skipped 1 file(s) (already exist)",
+)
+
+
 @pytest.mark.parametrize(
-    ("command", "expected"),
+    ("scene", "expected"),
     [
-        (
-            "push",
-            "  data/model.bin  5 B\nWould push 1 file(s) to 'nas'\n"
-            "Total: 5 B; 2 already there, 0 missing\n",
-        ),
-        (
-            "fetch",
-            "  data/tree/b.txt  2 B\n  data/model.bin  5 B\nWould fetch 2 file(s) from 'nas'\n"
-            "Total: 7 B; 1 already there, 0 missing\n",
-        ),
-        (
-            "checkout",
-            "  create  data/tree/b.txt\n  create  data/model.bin\nWould restore 2 file(s)\n"
-            "Skipped 1 file(s) (already exist)\n",
-        ),
-        (
-            "pull",
-            "  data/tree/b.txt  2 B\n  data/model.bin  5 B\nWould pull 2 file(s) from 'nas'\n"
-            "Total: 7 B; 1 already there, 0 missing\n"
-            "  create  data/tree/b.txt\n  create  data/model.bin\nWould restore 2 file(s)\n"
-            "Skipped 1 file(s) (already exist)\n",
-        ),
+        ("push", ("  data/model.bin  5 B", "Would push 1 file(s) to 'nas'", f"Total: 5 B; {TWO}")),
+        ("fetch", (*ROWS, "Would fetch 2 file(s) from 'nas'", f"Total: 7 B; {ONE}")),
+        ("checkout", STEPS),
+        ("pull", (*ROWS, "Would pull 2 file(s) from 'nas'", f"Total: 7 B; {ONE}", *STEPS)),
     ],
+    indirect=["scene"],
 )
 def test_a_dry_run_prints_paths_bytes_and_totals(
-    command: str, expected: str, scene: str, built: ProjectBuilder, bare_pivot: Command
+    scene: str, expected: tuple[str, ...], built: ProjectBuilder, bare_pivot: Command
 ) -> None:
-    if command != scene:
-        return
+    done = bare_pivot(scene, "-n", cwd=built.root)
 
-    done = bare_pivot(command, "-n", cwd=built.root)
-
-    assert (done.code, done.out, done.err) == (0, expected, "")
+    assert done == Done(0, "".join(f"{line}\n" for line in expected), "")
 
 
 @pytest.mark.parametrize(("choice", "code"), [("fail", 3), ("warn", 0), ("ignore", 0)])
@@ -437,7 +429,9 @@ def test_help_has_examples_that_are_commands(
 ) -> None:
     shown = bare_pivot(command, "--help", cwd=built.root).out
 
-    examples = re.findall(r"^ +pivot (.+?)(?:  +.*)?$", shown.partition("Examples:")[2], re.M)
+    examples = re.findall(
+        r"^ +pivot (.+?)(?:  +.*)?$", shown.partition("Examples:")[2], re.MULTILINE
+    )
     assert len(examples) >= 2
     assert all(example.split()[0] == command for example in examples)
     assert max(map(len, shown.splitlines())) <= 100
@@ -457,37 +451,55 @@ def test_the_version_is_that_of_the_package(tmp_path: Path, bare_pivot: Command)
     assert done == Done(0, f"pivot-remote, version {__version__}\n", "")
 
 
-HOSTILE = "data/\x1b[31mred\x07\r.bin"
+HOSTILE = "data/\x1b]0;title\x07\r.bin"
+OBEYED = re.compile(r"\x1b\]|\x07|\r(?!\n|\x1b)")
+"""What of it a terminal would obey; bars and line ends have sequences of their own."""
 
 
-@pytest.mark.parametrize("dry", [(), ("--dry-run",), ("-v",)])
+@pytest.mark.parametrize("option", ["--quiet", "--dry-run", "--verbose"])
 @pytest.mark.parametrize("command", TRANSFERS)
 def test_control_characters_in_names_never_reach_the_terminal(
-    command: str, dry: tuple[str, ...], built: ProjectBuilder, bare_pivot: Command
+    command: str, option: str, built: ProjectBuilder, bare_pivot: Command
 ) -> None:
     built.stage("hostile", {HOSTILE: b"hostile"})
     lose(built, b"hostile")
 
-    done = bare_pivot(command, *dry, cwd=built.root)
+    code, shown = on_a_terminal(bare_pivot, command, option, cwd=built.root)
 
-    shown = done.out + done.err
-    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", shown), repr(shown)
-    if not dry:
-        assert r"\x1b[31mred\x07\r.bin" in shown
+    assert code == 3
+    assert not OBEYED.search(shown), repr(shown)
+
+
+def test_a_name_with_control_characters_is_shown_escaped(
+    built: ProjectBuilder, bare_pivot: Command
+) -> None:
+    built.stage("hostile", {HOSTILE: b"hostile"})
+
+    done = bare_pivot("push", "hostile", "--dry-run", cwd=built.root)
+
+    assert done.out.startswith(r"  data/\x1b]0;title\x07\r.bin  7 B")
 
 
 @pytest.mark.parametrize(
-    "command", ["remote list", "config list", "config get remotes.origin", "push", "push \x1b[31m"]
+    "arguments",
+    [
+        ("remote", "list"),
+        ("config", "list"),
+        ("config", "get", "remotes.origin"),
+        ("push", HOSTILE),
+        ("push", "-r", HOSTILE),
+        ("-C", HOSTILE, "push"),
+    ],
 )
-def test_control_characters_in_the_configuration_never_reach_the_terminal(
-    command: str, built: ProjectBuilder, bare_pivot: Command
+def test_control_characters_in_settings_and_arguments_never_reach_the_terminal(
+    arguments: tuple[str, ...], built: ProjectBuilder, bare_pivot: Command
 ) -> None:
-    built.config('remotes:\n  origin: "s3://bucket/\\e[31m"\n')
+    built.config('remotes:\n  origin: "s3://bucket/\\e]0;title\\a"\n')
 
-    done = bare_pivot(*command.split(), cwd=built.root)
+    _, shown = on_a_terminal(bare_pivot, *arguments, cwd=built.root)
 
-    assert "\x1b" not in done.out + done.err
-    assert "31m" in done.out + done.err
+    assert "title" in shown
+    assert not OBEYED.search(shown), repr(shown)
 
 
 def test_the_report_has_names_as_they_are(built: ProjectBuilder, bare_pivot: Command) -> None:
@@ -498,3 +510,42 @@ def test_the_report_has_names_as_they_are(built: ProjectBuilder, bare_pivot: Com
     assert "\x1b" not in done.out, "JSON escapes what a terminal would obey"
     plan = valid(done.out, "report")["transfers"][0]["plan"]
     assert [row["path"] for row in plan["transfer"]] == [HOSTILE]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("pivot pu", {"push", "pull"}),
+        ("pivot push tr", {"train"}),
+        ("pivot push data/m", {MODEL}),
+        ("pivot push -r n", {"nas"}),
+        ("pivot config set remote.j", {"remote.jobs"}),
+        ("pivot push --dr", {"--dry-run"}),
+    ],
+)
+def test_completion_offers(
+    words: str, expected: set[str], built: ProjectBuilder, bare_pivot: Command
+) -> None:
+    done = bare_pivot(cwd=built.root, **completion(words))
+
+    assert done.err == ""
+    assert {line.partition(",")[2] for line in done.out.splitlines()} == expected
+
+
+@pytest.mark.parametrize("words", ["pivot push tr", "pivot push -r n"])
+@pytest.mark.parametrize("config", [None, "remotes: [\n"])
+def test_completion_has_nothing_to_say_where_it_knows_nothing(
+    words: str, config: str | None, tmp_path: Path, bare_pivot: Command
+) -> None:
+    if config is not None:
+        ProjectBuilder(tmp_path).config(config)
+
+    done = bare_pivot(cwd=tmp_path, **completion(words))
+
+    assert (done.out, done.err) == ("", "")
+
+
+def completion(words: str) -> dict[str, str]:
+    """Give the variables by which bash asks what the last of *words* may become."""
+    last = str(len(words.split()) - 1)
+    return {"COMP_WORDS": words, "COMP_CWORD": last, "_PIVOT_COMPLETE": "bash_complete"}

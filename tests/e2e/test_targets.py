@@ -182,9 +182,7 @@ def test_a_nested_pipeline_of_the_first_release_has_paths_from_the_top(
     assert planned(inside) == {"b/out/x.txt"}
 
 
-def test_a_metric_that_git_keeps_has_no_object(
-    built: ProjectBuilder, bare_pivot: Command
-) -> None:
+def test_a_metric_that_git_keeps_has_no_object(built: ProjectBuilder, bare_pivot: Command) -> None:
     built.workspace("m/score.json", b"{}")
     outs = [
         {"path": "m/score.json", "hash": digest(b"{}")},
@@ -258,7 +256,7 @@ def test_an_import_comes_from_the_other_projects_remote(
     buckets.put(server, other, f"their/files/{name[:2]}/{name[2:]}", b"imported")
     built = ProjectBuilder(tmp_path).config(f"remotes:\n  origin: s3://{own}/p\n")
     built.stage("make", {"out.txt": b"own"})
-    source = {key: "x" for key in ("repo", "rev", "rev_lock", "stage", "path")}
+    source = dict.fromkeys(("repo", "rev", "rev_lock", "stage", "path"), "x")
     document = {"path": "theirs.bin", "hash": name, "size": 8}
     source["remote"] = f"s3://{other}/their"
     built.workspace("theirs.bin.pvt", dump(document | {"source": source}).encode())

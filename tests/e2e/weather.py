@@ -53,7 +53,7 @@ def leftovers(project: Path) -> list[str]:
     return [
         path.relative_to(project).as_posix()
         for path in project.rglob("*")
-        if "tmp" in path.relative_to(project).parts or path.name.startswith(".pivot-")
+        if path.parent.name == "tmp" or path.name.startswith(".pivot-")
     ]
 
 

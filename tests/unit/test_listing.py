@@ -58,7 +58,7 @@ def carry_out(bucket: Bucket, wanted: Sequence[Digest], jobs: int) -> tuple[set[
     rest = list(plan.rest)
     for part in plan.slices:
         left = list(part.wanted)
-        for number, page in enumerate(bucket.pages(object_name(part.after)), start=1):
+        for number, page in enumerate(bucket.pages(object_name(part.after) if part.after else ""), start=1):
             found.update(d for d in left if d in page.sizes)
             left = [d for d in left if d not in page.sizes and not page.covers(d)]
             if not left or number >= part.most_pages:

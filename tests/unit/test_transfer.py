@@ -1,0 +1,205 @@
+"""Many objects at once: how many, what stops them, what does not."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pivot.errors import LocalError, ObjectDamaged, ObjectMissing, RemoteUnavailable
+from pivot.objects import Digest
+from pivot.transfer import Failed, Meter, Moved, Moves, Outcome, for_each, move_all
+from tests.unit.values import digest
+
+
+class Counter(Meter):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[Outcome] = []
+
+    def done(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+
+
+class Gauge:
+    """Knows how many threads are inside it, and how many there were at most."""
+
+    def __init__(self) -> None:
+        self.inside = 0
+        self.most = 0
+        self._changed = threading.Condition()
+
+    def meet(self, expected: int, timeout: float = 5) -> None:
+        """Come in and stay until *expected* have been in together, or nobody else comes."""
+        with self._changed:
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self.most >= expected, timeout)
+            self.inside -= 1
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.integers(0, 50).map(digest), unique=True),
+    st.sets(st.integers(0, 50).map(digest)),
+    st.sets(st.integers(0, 50).map(digest)),
+    st.integers(1, 8),
+)
+def test_every_object_has_one_outcome(
+    digests: list[Digest], there: set[Digest], bad: set[Digest], jobs: int
+) -> None:
+    meter = Counter()
+
+    def move(one: Digest) -> bool:
+        if one in bad:
+            raise ObjectDamaged("is damaged")
+        return one in there
+
+    moves = move_all(digests, move, jobs=jobs, meter=meter)
+
+    assert moves.stopped is None
+    assert sorted(outcome.digest for outcome in moves.outcomes) == sorted(digests)
+    for outcome in moves.outcomes:
+        assert isinstance(outcome, Failed) == (outcome.digest in bad)
+        if isinstance(outcome, Moved):
+            assert outcome.was_there == (outcome.digest in there)
+    assert sorted(meter.outcomes, key=repr) == sorted(moves.outcomes, key=repr)
+
+
+@pytest.mark.parametrize("jobs", [1, 3, 8])
+def test_as_many_objects_move_at_a_time_as_there_are_jobs_and_no_more(jobs: int) -> None:
+    gauge = Gauge()
+
+    def move(_: Digest) -> bool:
+        gauge.meet(jobs)
+        return False
+
+    move_all([digest(number) for number in range(4 * jobs)], move, jobs=jobs)
+
+    assert gauge.most == jobs
+
+
+def test_few_objects_need_few_threads() -> None:
+    seen: set[int] = set()
+
+    def move(_: Digest) -> bool:
+        seen.add(threading.get_ident())
+        return False
+
+    before = threading.active_count()
+    move_all([digest(1), digest(2)], move, jobs=64)
+
+    assert len(seen) <= 2
+    assert threading.active_count() == before
+
+
+def test_nothing_to_move_is_done() -> None:
+    assert move_all([], lambda _: pytest.fail("moved"), jobs=4) == Moves()
+
+
+def test_an_empty_iterator_is_asked_once_and_nobody_acts() -> None:
+    for_each(iter(()), lambda _: pytest.fail("acted"), jobs=4)
+
+
+def test_an_error_of_the_whole_remote_stops_the_rest_and_is_returned() -> None:
+    tried: list[Digest] = []
+    error = RemoteUnavailable("s3://b: no connection")
+
+    def move(one: Digest) -> bool:
+        tried.append(one)
+        if one == digest(3):
+            raise error
+        return False
+
+    moves = move_all(map(digest, count()), move, jobs=1)
+
+    assert moves.stopped is error
+    assert moves.outcomes == tuple(Moved(digest(number)) for number in range(3))
+    assert len(tried) == 4
+
+
+def test_the_others_finish_what_they_have_begun_when_one_stops_the_rest() -> None:
+    failed = threading.Event()
+
+    def move(one: Digest) -> bool:
+        if one == digest(0):
+            failed.set()
+            raise LocalError("disk full")
+        assert failed.wait(5)
+        return False
+
+    moves = move_all(map(digest, count()), move, jobs=4)
+
+    assert isinstance(moves.stopped, LocalError)
+    assert len(moves.outcomes) < 100
+    assert all(isinstance(outcome, Moved) for outcome in moves.outcomes)
+
+
+def test_a_failure_of_one_object_stops_nobody() -> None:
+    error = ObjectMissing("is not there")
+
+    def move(one: Digest) -> bool:
+        if one == digest(1):
+            raise error
+        return False
+
+    moves = move_all(map(digest, range(3)), move, jobs=1)
+
+    assert moves == Moves((Moved(digest(0)), Failed(digest(1), error), Moved(digest(2))))
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, KeyboardInterrupt, StopIteration, SystemExit])
+def test_any_other_exception_is_raised_where_the_caller_is(kind: type[BaseException]) -> None:
+    def move(_: Digest) -> bool:
+        raise kind("bug")
+
+    with pytest.raises(kind, match="bug"):
+        move_all(map(digest, range(50)), move, jobs=4)
+
+
+@pytest.mark.parametrize("jobs", [1, 4])
+def test_a_failure_of_the_iterator_is_raised_and_ends_it(jobs: int) -> None:
+    done: list[int] = []
+
+    def items() -> Iterator[int]:
+        yield 1
+        yield 2
+        raise OSError("cannot list")
+
+    with pytest.raises(OSError, match="cannot list"):
+        for_each(items(), done.append, jobs=jobs)
+
+    assert sorted(done) == [1, 2]
+
+
+def test_items_are_made_when_they_are_needed() -> None:
+    made: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(100):
+            made.append(number)
+            yield number
+
+    def act(number: int) -> None:
+        assert len(made) <= number + 1
+        if number == 5:
+            raise LocalError("enough")
+
+    with pytest.raises(LocalError):
+        for_each(items(), act, jobs=1)
+
+    assert len(made) == 6
+
+
+def test_the_plain_meter_takes_whatever_it_is_told() -> None:
+    meter = Meter()
+    meter.start(1, 5)
+    meter.bytes(5)
+
+    assert move_all([digest(1)], lambda _: False, jobs=1, meter=meter).stopped is None
