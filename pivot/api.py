@@ -64,13 +64,10 @@ class Setup:
 
     def select(self, targets: Sequence[str]) -> tuple[Reference, ...]:
         """Find what *targets* name, seen from the current directory; see `targets.select`."""
-        here = os.path.relpath(self.project.here, self.project.root)
-        relative = [
-            os.path.relpath(target, self.project.here) if os.path.isabs(target) else target
-            for target in targets
-        ]
-        references = load_references(self.project)
-        return select(references, relative, here="" if here == "." else here)
+        root = str(self.project.root)
+        here = os.path.relpath(self.project.here, root)
+        here = "" if here == "." else here
+        return select(load_references(self.project), targets, here=here, root=root)
 
 
 def push(

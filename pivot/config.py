@@ -123,9 +123,7 @@ KEYS: Mapping[str, Key] = {
 }
 """Every key with a fixed name, as the real Pivot has them; `read_timeout` is our own."""
 
-_SECTIONS = frozenset(
-    {"remotes", "folders", "remote_options"} | {k.partition(".")[0] for k in KEYS}
-)
+_SECTIONS = {"remotes", "folders", "remote_options", *(key.partition(".")[0] for key in KEYS)}
 OPTIONS = ("endpoint", "region", "profile")
 _REMOTE = re.compile(r"remotes\.([a-zA-Z0-9_-]+)")
 _OPTION = re.compile(r"remote_options\.([a-zA-Z0-9_-]+)\.(endpoint|region|profile)")
@@ -219,23 +217,33 @@ def load_level(path: Path, level: Level) -> dict[str, tuple[Setting, Level]]:
         if key in settings:
             problems.append(f"'{key}' stands in 'remotes' and in 'folders'")
         try:
-            check_level(key, level)
-            known = KEYS.get(key)
-            if known is not None and not known.used:
-                settings[key] = (_lenient(known, key, value), level)
-            elif is_key(key):
-                settings[key] = (_parse(key, value), level)
-            elif key.startswith(("remotes.", "remote_options.")):
-                problems.append(f"unknown key '{key}'")
-            elif key in _SECTIONS and value != "":
-                problems.append(f"'{key}' must be a mapping, not {kind(value)}")
+            setting = _read(key, value, level)
         except ValueError as error:
             problems.append(str(error))
-        except UsageError as error:
-            problems.append(error.message)
+        else:
+            if setting is not None:
+                settings[key] = (setting, level)
     if problems:
         raise InvalidDocument(path, problems, hint="see 'pivot config list' and 'pivot config set'")
     return settings
+
+
+def _read(key: str, value: Value, level: Level) -> Setting | None:
+    """Read one value of a file; `None` for a key that is somebody else's."""
+    try:
+        check_level(key, level)
+    except UsageError as error:
+        raise ValueError(error.message) from error
+    known = KEYS.get(key)
+    if known is not None and not known.used:
+        return _lenient(known, key, value)
+    if is_key(key):
+        return _parse(key, value)
+    if key.startswith(("remotes.", "remote_options.")):
+        raise ValueError(f"unknown key '{key}'")
+    if key in _SECTIONS and value:
+        raise ValueError(f"'{key}' must be a mapping, not {kind(value)}")
+    return None
 
 
 def parse_setting(key: str, text: str) -> Setting:

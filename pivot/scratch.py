@@ -61,14 +61,15 @@ class Scratch:
             os.close(descriptor)
 
     def remove(self) -> None:
-        """Remove what is left, and the directory above when no other run uses it."""
+        """Remove what is left, also by runs that were killed, and the directory if it is empty."""
         with self._lock:
             self._over = True
             if self._path is not None:
                 shutil.rmtree(self._path, ignore_errors=True)
-                with contextlib.suppress(OSError):
-                    self._root.rmdir()
                 self._path = None
+            with contextlib.suppress(OSError):
+                self._remove_abandoned("")
+                self._root.rmdir()
 
     def _remove_abandoned(self, own: str) -> None:
         """Remove the directories of runs that are dead, as far as this machine can tell."""

@@ -42,9 +42,9 @@ class References:
 
 
 def select(
-    references: References, targets: Sequence[str], *, here: str = ""
+    references: References, targets: Sequence[str], *, here: str = "", root: str = "/"
 ) -> tuple[Reference, ...]:
-    """Choose what *targets* name, seen from the directory *here*; without targets, everything.
+    """Choose what *targets* name, seen from *here* below *root*; without targets, everything.
 
     A target is a stage, the unique end of a stage's name, or a path: an output, something inside
     or above outputs, a `.pvt` or a lock file. Raises `UsageError` that names every unknown one,
@@ -56,7 +56,7 @@ def select(
     problems: list[str] = []
     for target in targets:
         try:
-            chosen += _resolve(references, target, here)
+            chosen += _resolve(references, target, _project_path(target, here, root))
         except UsageError as error:
             problems.append(f"{error.message}{f' ({error.hint})' if error.hint else ''}")
     if problems:
@@ -68,10 +68,9 @@ def select(
     return _without_conflicts(chosen)
 
 
-def _resolve(references: References, target: str, here: str) -> Iterable[Reference]:
+def _resolve(references: References, target: str, path: str) -> Iterable[Reference]:
     if target in references.stages:
         return _of_stage(references, target)
-    path = _project_path(target, here)
     if found := _below(references, path):
         return found
     if path in references.uncached:
@@ -90,10 +89,10 @@ def _of_stage(references: References, stage: str) -> list[Reference]:
     return [entry for entry in references.entries if entry.is_stage and entry.owner == stage]
 
 
-def _project_path(target: str, here: str) -> str:
+def _project_path(target: str, here: str, root: str) -> str:
     if not target:
         raise UsageError("a target may not be empty")
-    path = os.path.normpath(os.path.join(here, target))
+    path = os.path.relpath(os.path.join(root, here, target), root)
     if path == ".." or path.startswith(("../", "/")):
         raise UsageError(f"Target '{target}' resolves outside project root")
     return "" if path == "." else path

@@ -170,9 +170,7 @@ def test_the_package_itself_imports_nothing() -> None:
 
 @pytest.mark.parametrize("library", DOORS)
 def test_a_foreign_library_has_one_door(library: str) -> None:
-    users = {
-        module for module in MODULES if any(f.library == library for f in imports_of(module))
-    }
+    users = {module for module in MODULES if any(f.library == library for f in imports_of(module))}
 
     assert users == DOORS[library]
 

@@ -74,23 +74,16 @@ def run(arguments: Sequence[str]) -> ExitCode:
     as_json = "--json" in arguments
     try:
         code = pivot.main(args=list(arguments), prog_name="pivot", standalone_mode=False)
+        return ExitCode(code or 0)
     except click.exceptions.Exit as stop:
         return ExitCode(stop.exit_code)
     except click.Abort:
         raise KeyboardInterrupt from None
-    except click.ClickException as error:
-        if as_json:
-            return _show_error(command, UsageError(error.format_message()), as_json=True)
-        error.show()
-        return ExitCode.USAGE
-    except PivotError as error:
-        return _show_error(command, error, as_json=as_json)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.FAILED
-    except OSError as error:
-        return _show_error(command, local_error(error), as_json=as_json)
-    return ExitCode(code or 0)
+    except (click.ClickException, PivotError, OSError) as error:
+        return _show_error(command, error, as_json=as_json)
 
 
 def main() -> NoReturn:
@@ -111,7 +104,16 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _show_error(command: str, error: PivotError, *, as_json: bool) -> ExitCode:
+def _show_error(
+    command: str, error: click.ClickException | PivotError | OSError, *, as_json: bool
+) -> ExitCode:
+    if isinstance(error, click.ClickException):
+        if not as_json:
+            error.show()
+            return ExitCode.USAGE
+        error = UsageError(error.format_message())
+    elif isinstance(error, OSError):
+        error = local_error(error)
     report = report_error(command, error, as_json=as_json)
     for line in report.out:
         click.echo(line)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from pivot.config import load_config
-from pivot.errors import MEANINGS, UsageError
+from pivot.errors import MEANINGS, PivotError, UsageError
 from pivot.project import Project, find_project, user_config
 from pivot.report import printable
 from pivot.transfer import Meter
@@ -115,7 +115,10 @@ def complete_remotes(
 
     del ctx, param
     common = Common(Path.cwd())
-    remotes = common.config(common.project()).remotes
+    try:
+        remotes = common.config(common.project()).remotes
+    except PivotError:
+        return []  # a completion has nobody to complain to
     return [
         CompletionItem(name, help=remote.url)
         for name, remote in remotes.items()
@@ -132,8 +135,11 @@ def complete_targets(
     from pivot.references import load_references  # noqa: PLC0415
 
     del ctx, param
-    project = find_project(Path.cwd(), os.environ)
-    references = load_references(project)
+    try:
+        project = find_project(Path.cwd(), os.environ)
+        references = load_references(project)
+    except PivotError:
+        return []
     paths = [
         os.path.relpath(project.root / entry.output.path, project.here)
         for entry in references.entries

@@ -160,7 +160,13 @@ def test_foreign_names_are_not_objects(tmp_path: Path) -> None:
     (shelf / "0123456789abce" / "file").write_text("of a tree")
     (shelf / "0123456789abcd").write_text("ours")
     (shelf / "0123456789abcf").symlink_to("0123456789abcd")
-    for name in (".pivot_cache.lock", ".pivot_tmp_x", "tmp1.tmp", "0123456789abce.verified", "0123"):
+    for name in (
+        ".pivot_cache.lock",
+        ".pivot_tmp_x",
+        "tmp1.tmp",
+        "0123456789abce.verified",
+        "0123",
+    ):
         (shelf / name).touch()
     (shelf / "0123456789ABCD").touch()
     (tmp_path / "files" / "zz").mkdir()
@@ -247,7 +253,9 @@ def test_what_a_running_process_writes_is_kept(
 def test_many_threads_may_store_at_once(tmp_path: Path) -> None:
     bodies = [f"object {number % 400}".encode() for number in range(800)]
     with Cache(tmp_path) as cache:
-        for_each(bodies, lambda body: cache.receive(digest_bytes(body), content(body), None), jobs=8)
+        for_each(
+            bodies, lambda body: cache.receive(digest_bytes(body), content(body), None), jobs=8
+        )
 
     expected = {digest_bytes(body): len(body) for body in bodies}
     assert dict(cache.scan()) == expected

@@ -163,7 +163,8 @@ def test_many_may_upload_the_same_at_once(place: Place, tmp_path: Path) -> None:
 
 @SMALL_AND_LARGE
 def test_an_upload_leaves_an_object_that_is_there(place: Place, tmp_path: Path, size: int) -> None:
-    place.need(CONDITIONAL_PUT)
+    if size < PART:
+        place.need(CONDITIONAL_PUT)
     digest, source = write_sample(tmp_path, size)
     place.put(f"pre/fix/{object_name(digest)}", b"of somebody else")
     was_there = upload(place, digest, source, size)

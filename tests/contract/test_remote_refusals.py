@@ -51,9 +51,7 @@ def test_a_download_with_bad_keys_is_denied(s3: Bucket, bad: str) -> None:
 
 @SMALL_AND_LARGE
 @BAD_KEYS
-def test_an_upload_with_bad_keys_is_denied(
-    s3: Bucket, tmp_path: Path, bad: str, size: int
-) -> None:
+def test_an_upload_with_bad_keys_is_denied(s3: Bucket, tmp_path: Path, bad: str, size: int) -> None:
     s3.need(SIGNATURES)
     digest, source = write_sample(tmp_path, size)
     with closing(with_bad(s3, bad).open()) as remote, pytest.raises(RemoteDenied):

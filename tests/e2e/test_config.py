@@ -291,7 +291,7 @@ def test_a_folder_is_stored_where_the_real_pivot_does_not_look(
         ("remotes:\n  origin: s3://b\nfolders:\n  origin: file:///x\n", "'remotes.origin'"),
         ("- a\n- b\n", "the document must be a mapping, not a list"),
         ("remotes: [\n", "line 2:"),
-        ("remotes:\n  a: s3://b\n  a: s3://c\n", "line 2: the key 'a' stands twice"),
+        ("remotes:\n  a: s3://b\n  a: s3://c\n", "line 3: the key 'a' stands twice"),
         ("remotes:\n\t- x\n", "line 2:"),
     ],
 )

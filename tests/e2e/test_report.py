@@ -526,7 +526,7 @@ def test_the_report_has_names_as_they_are(built: ProjectBuilder, bare_pivot: Com
 def test_completion_offers(
     words: str, expected: set[str], built: ProjectBuilder, bare_pivot: Command
 ) -> None:
-    done = bare_pivot(cwd=built.root, **completion(words))
+    done = complete(bare_pivot, words, built.root)
 
     assert done.err == ""
     assert {line.partition(",")[2] for line in done.out.splitlines()} == expected
@@ -540,12 +540,12 @@ def test_completion_has_nothing_to_say_where_it_knows_nothing(
     if config is not None:
         ProjectBuilder(tmp_path).config(config)
 
-    done = bare_pivot(cwd=tmp_path, **completion(words))
+    done = complete(bare_pivot, words, tmp_path)
 
-    assert (done.out, done.err) == ("", "")
+    assert (done.out.strip(), done.err) == ("", "")
 
 
-def completion(words: str) -> dict[str, str]:
-    """Give the variables by which bash asks what the last of *words* may become."""
+def complete(pivot: Command, words: str, cwd: Path) -> Done:
+    """Ask what the last of *words* may become, as bash does at a tab."""
     last = str(len(words.split()) - 1)
-    return {"COMP_WORDS": words, "COMP_CWORD": last, "_PIVOT_COMPLETE": "bash_complete"}
+    return pivot(cwd=cwd, COMP_WORDS=words, COMP_CWORD=last, _PIVOT_COMPLETE="bash_complete")

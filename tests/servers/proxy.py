@@ -150,7 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
         while size > 0:
             block = self.rfile.read(min(size, BLOCK))
             if not block:
-                raise ConnectionResetError("the client went away in the middle of its request")
+                raise ConnectionAbortedError("the client went away in the middle of its request")
             size -= len(block)
             yield block
 

@@ -29,7 +29,7 @@ def rclone(directory: Path) -> Iterator[S3Server]:
         f"--addr={LOOPBACK}:{port}",
         "--vfs-cache-mode=off",
         # a test that changes a file in the folder wants to see that at once
-        "--dir-cache-time=0",
+        "--dir-cache-time=1ms",
         str(data),
     ]
     with running(command, directory, lambda: answers(port)):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pivot.config import load_level, Level
+from pivot.config import Level, load_level
 from pivot.config_file import set_key, unset_key
 from pivot.errors import InvalidDocument
 
@@ -75,7 +75,9 @@ def test_unsetting_what_is_not_there_changes_nothing(file: Path) -> None:
 
 
 def test_unsetting_everything_keeps_what_somebody_wrote_at_the_top(file: Path) -> None:
-    unset_key(written(file, "# our team's settings\nremotes:\n  origin: s3://b\n"), "remotes.origin")
+    unset_key(
+        written(file, "# our team's settings\nremotes:\n  origin: s3://b\n"), "remotes.origin"
+    )
 
     assert not yaml.safe_load(file.read_text())
     assert "# our team's settings" in file.read_text()

@@ -40,8 +40,10 @@ def test_what_looks_like_a_number_a_date_or_nothing_stays_the_word_it_is(word: s
 
 TREES = st.recursive(
     st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(WORDS),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=8), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=8), inner, max_size=3)
+    ),
     max_leaves=12,
 )
 

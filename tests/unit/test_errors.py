@@ -53,7 +53,9 @@ def test_the_worst_of_several_is_one_of_them_whatever_their_order(codes: list[Ex
         (ExitCode.FAILED, ExitCode.DONE),
     ],
 )
-def test_what_endangers_data_comes_before_what_costs_time(worse: ExitCode, better: ExitCode) -> None:
+def test_what_endangers_data_comes_before_what_costs_time(
+    worse: ExitCode, better: ExitCode
+) -> None:
     assert worst([better, worse, better]) is worse
 
 

@@ -12,7 +12,18 @@ from pivot.errors import PivotError
 from pivot.git import tracked_paths
 from tests.unit.values import write
 
-ODD = ["with space", "café", "a\nb", 'quo"te', "*.txt", "[ab]", ":(top)x", "-n", "tab\t", "back\\slash"]
+ODD = [
+    "with space",
+    "café",
+    "a\nb",
+    'quo"te',
+    "*.txt",
+    "[ab]",
+    ":(top)x",
+    "-n",
+    "tab\t",
+    "back\\slash",
+]
 
 
 def git(where: Path, *arguments: str) -> None:
@@ -32,7 +43,9 @@ def test_tracked_files_and_directories_with_tracked_files_are_named(repository: 
         write(repository, name)
     git(repository, "add", "m.json", "dir/sub/a")
 
-    tracked = tracked_paths(repository, ["m.json", "dir", "dir/sub", "new", "other", "absent", "di"])
+    tracked = tracked_paths(
+        repository, ["m.json", "dir", "dir/sub", "new", "other", "absent", "di"]
+    )
 
     assert tracked == {"m.json", "dir", "dir/sub"}
 

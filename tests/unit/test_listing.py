@@ -33,7 +33,7 @@ class Bucket:
             names = self.names[start : start + self.page]
             found = [d for name in names if (d := parse_object_name(name)) is not None]
             last = len(names) < self.page
-            yield Page({d: 1 for d in found}, names[-1] if names else "", last)
+            yield Page(dict.fromkeys(found, 1), names[-1] if names else "", last)
             if last:
                 return
             start += self.page
@@ -50,7 +50,9 @@ def bucket_of(held: Sequence[Digest], page: int, foreign: Sequence[str] = ()) ->
     return Bucket(sorted([*map(object_name, held), *foreign]), page)
 
 
-def carry_out(bucket: Bucket, wanted: Sequence[Digest], jobs: int) -> tuple[set[Digest], ListingPlan]:
+def carry_out(
+    bucket: Bucket, wanted: Sequence[Digest], jobs: int
+) -> tuple[set[Digest], ListingPlan]:
     """Do what the plan says, as the S3 remote does, and return what was found."""
     first = next(bucket.pages())
     plan = plan_listing(wanted, first, jobs=jobs)
@@ -58,7 +60,9 @@ def carry_out(bucket: Bucket, wanted: Sequence[Digest], jobs: int) -> tuple[set[
     rest = list(plan.rest)
     for part in plan.slices:
         left = list(part.wanted)
-        for number, page in enumerate(bucket.pages(object_name(part.after) if part.after else ""), start=1):
+        for number, page in enumerate(
+            bucket.pages(object_name(part.after) if part.after else ""), start=1
+        ):
             found.update(d for d in left if d in page.sizes)
             left = [d for d in left if d not in page.sizes and not page.covers(d)]
             if not left or number >= part.most_pages:
@@ -69,7 +73,9 @@ def carry_out(bucket: Bucket, wanted: Sequence[Digest], jobs: int) -> tuple[set[
 
 
 DIGESTS = st.integers(0, 2**64 - 1).map(digest)
-FOREIGN = st.sampled_from(["files/.keep", "files/00/.lock", "files/ab/x.verified", "files/zz", "files"])
+FOREIGN = st.sampled_from(
+    ["files/.keep", "files/00/.lock", "files/ab/x.verified", "files/zz", "files"]
+)
 
 
 @given(

@@ -31,7 +31,9 @@ def member(name: str = "a", **keys: object) -> Entry:
     return {"relpath": name, "hash": OTHER, "size": 3, "isexec": False} | keys
 
 
-def load(root: Path, *outs: object, code: Entry | None = None, stage: str = "demo/train") -> StageLock:
+def load(
+    root: Path, *outs: object, code: Entry | None = None, stage: str = "demo/train"
+) -> StageLock:
     document: Entry = {
         "schema_version": 2, "code_manifest": code or {}, "params": {}, "deps": [],
         "outs": list(outs),
@@ -94,7 +96,9 @@ def test_since_0_5_8_the_tag_decides_whatever_the_path(
     assert bool(lock.uncached) != cached
 
 
-@pytest.mark.parametrize(("path", "cached"), [("data/x", True), ("plots/x", True), ("metrics/x", False)])
+@pytest.mark.parametrize(
+    ("path", "cached"), [("data/x", True), ("plots/x", True), ("metrics/x", False)]
+)
 def test_before_that_metrics_stand_in_their_own_directory(
     tmp_path: Path, path: str, cached: bool
 ) -> None:
@@ -134,7 +138,11 @@ def test_an_old_directory_may_lack_ignored_names_unless_it_lists_one(tmp_path: P
 
     lock = load(tmp_path, plain, listing, newer)
 
-    assert [o.skips_ignored for o in lock.outputs if isinstance(o, Directory)] == [True, False, False]
+    assert [o.skips_ignored for o in lock.outputs if isinstance(o, Directory)] == [
+        True,
+        False,
+        False,
+    ]
 
 
 def test_a_tagged_directory_lists_all_its_files(tmp_path: Path) -> None:

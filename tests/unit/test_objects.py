@@ -38,7 +38,9 @@ def vectors() -> list[tuple[bytes, str]]:
     found = re.search(r"```vectors\n(.*?)```", text, re.DOTALL)
     assert found is not None
     pairs = [line.split(" -> ") for line in found[1].splitlines()]
-    return [((json.loads(left) if left[0] == '"' else left).encode(), right) for left, right in pairs]
+    return [
+        ((json.loads(left) if left[0] == '"' else left).encode(), right) for left, right in pairs
+    ]
 
 
 @pytest.mark.parametrize(("content", "expected"), vectors())

@@ -47,7 +47,9 @@ def test_what_a_place_would_not_say_is_copied_to_it_again() -> None:
 
 
 def test_unknown_sizes_count_nothing() -> None:
-    plan = plan_transfer([digest(1), digest(2)], source={digest(1): None, digest(2): 5}, destination={})
+    plan = plan_transfer(
+        [digest(1), digest(2)], source={digest(1): None, digest(2): 5}, destination={}
+    )
 
     assert plan.bytes == 5
 

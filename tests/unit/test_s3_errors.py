@@ -173,7 +173,7 @@ def test_a_bucket_elsewhere_is_said_with_its_region(server: Scripted) -> None:
     assert told.wrong_region
     assert told.region == "eu-central-1"
     assert "it is in eu-central-1" in error.message
-    assert "AWS_REGION=eu-central-1" in error.hint
+    assert "AWS_REGION" in error.hint
 
 
 def test_a_redirect_without_a_region_is_still_another_region(server: Scripted) -> None:
@@ -223,7 +223,9 @@ def test_where_nobody_listens_there_is_no_connection() -> None:
         assert "endpoint" in error.hint
 
 
-@pytest.mark.parametrize("error", [OSError(), ValueError("x" * 500), OSError("https://h/p?secret=1")])
+@pytest.mark.parametrize(
+    "error", [OSError(), ValueError("x" * 500), OSError("https://h/p?secret=1")]
+)
 def test_an_error_of_any_other_form_becomes_a_short_sentence(error: Exception) -> None:
     said = of_object(parse_answer(error), URL)
 

@@ -22,7 +22,9 @@ from tests.unit.values import (
 MODEL = stage_output("demo/train", file_of("data/demo/train/model.bin", b"model"))
 PARTS = stage_output(
     "demo/train",
-    directory_of("data/demo/train/parts", {"a": b"a", "sub/b": b"b", "sub/c": b"c"}, empty=("e/f",)),
+    directory_of(
+        "data/demo/train/parts", {"a": b"a", "sub/b": b"b", "sub/c": b"c"}, empty=("e/f",)
+    ),
 )
 CLEAN = stage_output("demo/clean", file_of("data/demo/clean.csv", b"clean"))
 OTHER = stage_output("other/clean", file_of("data/other/clean.csv", b"other"))

@@ -13,7 +13,14 @@ from tests.projects import dump
 from tests.unit.values import write
 
 HASH = "4083673417683763"
-SOURCE = {"repo": "r", "rev": "v1", "rev_lock": "abc", "stage": "s", "path": "p", "remote": "s3://o/p"}
+SOURCE = {
+    "repo": "r",
+    "rev": "v1",
+    "rev_lock": "abc",
+    "stage": "s",
+    "path": "p",
+    "remote": "s3://o/p",
+}
 MEMBER = {"relpath": "b", "hash": HASH, "size": 3, "isexec": False}
 
 
@@ -33,7 +40,9 @@ def test_at_the_root_too(tmp_path: Path) -> None:
 
 
 def test_a_directory_has_its_files(tmp_path: Path) -> None:
-    tracked = load(tmp_path, "d/imgs.pvt", path="imgs", num_files=1, manifest=[MEMBER], empty_dirs=["e"])
+    tracked = load(
+        tmp_path, "d/imgs.pvt", path="imgs", num_files=1, manifest=[MEMBER], empty_dirs=["e"]
+    )
 
     file = File("d/imgs/b", Digest(HASH), 3, executable=False)
     assert tracked.output == Directory("d/imgs", Digest(HASH), (file,), ("d/imgs/e",))

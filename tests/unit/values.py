@@ -21,7 +21,9 @@ def file_of(path: str, content: bytes, *, executable: bool | None = None) -> Fil
     return File(path, digest_bytes(content), len(content), executable)
 
 
-def directory_of(path: str, contents: Mapping[str, bytes], *, empty: tuple[str, ...] = ()) -> Directory:
+def directory_of(
+    path: str, contents: Mapping[str, bytes], *, empty: tuple[str, ...] = ()
+) -> Directory:
     """Make a directory output; its digest stands for what it holds, as a manifest's hash does."""
     files = tuple(file_of(f"{path}/{n}", data, executable=False) for n, data in contents.items())
     whole = digest_bytes(repr((sorted(contents.items()), empty)).encode())
