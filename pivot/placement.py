@@ -50,7 +50,8 @@ def place(
 ) -> list[Placed]:
     """Place what *plan* says below *root*; the failure of an output does not stop the others.
 
-    *links* are tried in order. Raises `LocalError` where no other output could succeed either.
+    Where no other could succeed either, as on a full disk, the rest is not tried. *links* are the
+    ways to place a file, tried in order. Raises `LocalError` when *root* cannot be opened.
     """
     results = []
     with Tree(root) as tree:
@@ -58,15 +59,15 @@ def place(
         for output in plan:
             if output.problem is not None or output.refused:
                 continue
-            count = 0
+            path, before = output.output.path, placer.placed
+            error: PivotError | None = None
             try:
-                count = placer.place(output)
-                results.append(Placed(output.output.path, count))
-            except PivotError as error:
-                cause = error.__cause__
-                if isinstance(cause, OSError) and cause.errno in _FULL:
-                    raise
-                results.append(Placed(output.output.path, count, error))
+                placer.place(output)
+            except PivotError as failure:
+                error = failure
+            results.append(Placed(path, placer.placed - before, error))
+            if isinstance(cause := error and error.__cause__, OSError) and cause.errno in _FULL:
+                break
     return results
 
 
@@ -76,23 +77,24 @@ class _Placer:
         self._cache = cache
         self._scratch = scratch
         self._links = links
+        self.placed = 0
+        """How many files were placed so far."""
 
-    def place(self, plan: OutputPlan) -> int:
-        """Place one output and return how many of its files were placed."""
+    def place(self, plan: OutputPlan) -> None:
+        """Place one output."""
         files = [file for file, step in plan.steps if step in {Step.CREATE, Step.REPLACE}]
         swap = plan.output.path in plan.remove
         if plan.build and isinstance(plan.output, Directory) and not _incomplete(plan):
             self._build(plan.output, files, swap=swap)
-            return len(files)
-        for file in files:
-            self._place_file(file)
-        for path in plan.remove:
+            return
+        for path in plan.remove:  # first: a directory may stand where a file belongs
             self._remove(path)
             self._prune(path, plan.output)
+        for file in files:
+            self._place_file(file)
         if isinstance(plan.output, Directory) and not _incomplete(plan):
             for path in plan.output.empty:
                 self._tree.open(path, make=True)
-        return len(files)
 
     def _build(self, output: Directory, files: Sequence[File], *, swap: bool) -> None:
         """Build a directory aside and give it its name when it is whole."""
@@ -113,6 +115,7 @@ class _Placer:
                 self._remove(output.path)
             above, name = self._tree.parent(output.path, make=True)
             os.rename(aside, name, dst_dir_fd=above)
+            self.placed += len(files)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise local_error(error, output.path) from error
@@ -138,6 +141,7 @@ class _Placer:
                 beside = f".pivot-{secrets.token_hex(8)}"
                 self._make(file, beside, above)
                 self._give_name(beside, above, name, above, file.path)
+            self.placed += 1
         except OSError as error:
             raise local_error(error, file.path) from error
         finally:

@@ -108,7 +108,9 @@ class S3Remote:
         if size is not None and found != size:
             raise ObjectDamaged(f"{source} has {found} bytes instead of {size}")
         chunks = verified(read_chunks(source), digest, found)
-        if found > PART:
+        if found > PART:  # parts know no condition: what is there is asked for once more
+            if self._is_there(digest):
+                return True
             self._put_parts(digest, chunks, found, count)
             return False
         with self._slots, self._memory.hold(found):
@@ -182,6 +184,13 @@ class S3Remote:
             if known or not self._region_known:
                 raise unavailable(error.message, self.url) from error
             self._head(digest, found)
+
+    def _is_there(self, digest: Digest) -> bool:
+        try:
+            self._call(lambda store: obstore.head(store, object_name(digest)))
+        except (ObjectMissing, ObjectRefused):
+            return False
+        return True
 
     def _explain(self, digest: Digest) -> None:
         """Ask once by GET why HEAD failed: only GET has words for "no such bucket", "bad keys"."""

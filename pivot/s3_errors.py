@@ -31,6 +31,7 @@ _CLOCK = frozenset({"RequestTimeTooSkewed", "RequestExpired"})
 _WRONG_REGION = frozenset(
     {"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException"}
 )
+_ARCHIVED = "InvalidObjectState"
 _BUSY = frozenset({"SlowDown", "TooManyRequests", "RequestLimitExceeded", "ServiceUnavailable"})
 
 
@@ -53,7 +54,8 @@ class Answer:
     @property
     def denied(self) -> bool:
         """Refused, without a word against the credentials: perhaps for this object alone."""
-        return self.status == 403 and not self._accuses_credentials  # noqa: PLR2004
+        told = self.code == _ARCHIVED or self._accuses_credentials
+        return self.status == 403 and not told  # noqa: PLR2004
 
     @property
     def unconditional(self) -> bool:
@@ -118,7 +120,7 @@ def of_object(answer: Answer, url: str) -> PivotError:
             hint="the credentials lack the permission, or the object is missing and they lack "
             "s3:ListBucket, without which S3 says 403 for a missing object too",
         )
-    if answer.code == "InvalidObjectState":
+    if answer.code == _ARCHIVED:
         return ObjectError("is archived in a cold storage class", hint="restore it first")
     fatal = not answer.connected or answer.code == "NoSuchBucket" or answer.wrong_region
     if fatal or _about_credentials(answer, url):

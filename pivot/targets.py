@@ -42,7 +42,7 @@ class References:
 
 
 def select(
-    references: References, targets: Sequence[str], *, here: str = "", root: str = "/"
+    references: References, targets: Sequence[str], *, here: str = "", root: str = ""
 ) -> tuple[Reference, ...]:
     """Choose what *targets* name, seen from *here* below *root*; without targets, everything.
 
@@ -92,7 +92,9 @@ def _of_stage(references: References, stage: str) -> list[Reference]:
 def _project_path(target: str, here: str, root: str) -> str:
     if not target:
         raise UsageError("a target may not be empty")
-    path = os.path.relpath(os.path.join(root, here, target), root)
+    absolute = bool(root) and os.path.isabs(target)
+    place = os.path.relpath(target, root) if absolute else os.path.join(here, target)
+    path = os.path.normpath(place)
     if path == ".." or path.startswith(("../", "/")):
         raise UsageError(f"Target '{target}' resolves outside project root")
     return "" if path == "." else path

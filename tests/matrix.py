@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from tests.contract.remotes import CHOICE
-from tests.servers import NotHere, NotReady
 from tests.servers.process import program
 
 ROOT = Path(__file__).parent.parent
@@ -25,24 +24,31 @@ MOTO = "PIVOT_MOTO_SERVER"
 INTRODUCTION = """\
 # S3 servers
 
-The same tests of what a remote promises, `tests/contract/`, run on real servers; `make s3-matrix` runs them and writes this
-file. Each run of the test suite tries the folder, SeaweedFS, rclone (also over TLS with a certificate authority of its own)
-and JuiceFS; the others need packages that are installed only here. AWS itself cannot be tried without an account.
+What a remote promises is tested on real servers, the same tests on all (`tests/contract/`).
+`make s3-matrix` runs them on every server that can be had and writes this file. Each run of the
+test suite tries the folder, SeaweedFS, rclone (also over TLS, with an authority of its own) and
+JuiceFS; the others are tried here only. AWS itself is not among them: that takes an account.
+"""
+
+PROMISES = """
+## Promises
+
+`yes`: all tests of the promise pass. `n/a`: the server lacks what the promise needs, see below.
 
 """
 
 REMARKS = """
-## What to know
+## What that means
 
-- **Conditional put** keeps two machines that push the same object from writing over each other. Where a server lacks it,
-  the later one writes the same verified bytes again: that costs time, not data.
-- **Pending uploads**: an upload in parts that is cut off, say by a power failure, stays on the server unseen. Pivot ends
-  what it began when it fails or is interrupted; for the rest give the bucket a lifecycle rule `AbortIncompleteMultipartUpload`.
-- **moto** is a stand-in for AWS in the tests of programs. It checks neither keys nor signatures: no place for data.
-- **rclone** and **JuiceFS** serve a folder or a file system as S3. rclone keeps an object that is being uploaded in parts in
-  memory; do not use it for objects larger than that.
-- All need `AWS_ENDPOINT_URL` or `remote_options.<name>.endpoint`; a certificate authority of your own is named by
-  `AWS_CA_BUNDLE`.
+- *conditional put* keeps the second of two machines that push the same object from writing it
+  again. Without it the object is replaced by the same bytes, verified: that costs time, not data.
+- *lists pending uploads*: what was sent of an upload in parts that did not end stays on a server,
+  unseen. Pivot ends what it began, also when it fails; after a power failure only the server can
+  clean up. On AWS, give the bucket a lifecycle rule with `AbortIncompleteMultipartUpload`.
+- *checks who asks*: a server that takes any keys is for tests, no place for data.
+
+A server of your own is named by `AWS_ENDPOINT_URL` or `remote_options.<name>.endpoint`, and its
+certificate authority, if nobody knows it, by `AWS_CA_BUNDLE`.
 """
 
 
@@ -78,7 +84,7 @@ class Cell:
     def __str__(self) -> str:
         if self.failed:
             return f"**{self.failed} of {self.failed + self.passed} fail**"
-        return "yes" if self.passed else "–"
+        return "yes" if self.passed else "n/a"
 
 
 class Outcomes:
@@ -129,20 +135,21 @@ def render(outcomes: Outcomes) -> str:
     for promise, cells in outcomes.cells.items():
         words = promise.removeprefix("test_").replace("_", " ")
         rows.append([words, *(str(cells[kind.name]) for kind in here)])
-    table = "".join(f"| {' | '.join(row)} |\n" for row in rows)
-    lacking = "".join(f"- {line}\n" for line in sorted(_lacks(outcomes)))
-    absent = "".join(
+    absent = [
         f"- {kind.title}: {outcomes.not_here[kind.name]}\n"
         for kind in KINDS
         if kind.name in outcomes.not_here
-    )
-    return (
-        INTRODUCTION
-        + "## Promises\n\n`–` stands where the server lacks what the promise needs, see below.\n\n"
-        + table
-        + f"\n## What servers lack\n\n{lacking or 'Nothing.\n'}"
-        + (f"\n## Not tried, and why\n\n{absent}" if absent else "")
-        + REMARKS
+    ]
+    return "".join(
+        (
+            INTRODUCTION,
+            PROMISES,
+            *(f"| {' | '.join(row)} |\n" for row in rows),
+            "\n## What servers lack\n\n",
+            *(f"- {line}\n" for line in sorted(_lacks(outcomes))),
+            *(("\n## Not tried, and why\n\n", *absent) if absent else ()),
+            REMARKS,
+        )
     )
 
 

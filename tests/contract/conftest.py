@@ -17,7 +17,6 @@ from tests.contract.remotes import Bucket, Folder, Place, chosen_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from pivot.objects import Digest
     from tests.servers import S3Server

@@ -38,7 +38,7 @@ LACKS: Mapping[str, frozenset[str]] = {
     "seaweedfs": frozenset(),
     "rclone": frozenset({CONDITIONAL_PUT}),
     "rclone-tls": frozenset({CONDITIONAL_PUT}),
-    "juicefs": frozenset({CONDITIONAL_PUT, PENDING_UPLOADS}),
+    "juicefs": frozenset({CONDITIONAL_PUT}),
     "moto": frozenset({SIGNATURES}),
     "ceph": frozenset(),
     "swift": frozenset({CONDITIONAL_PUT}),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MIB = 2**20
 FEW = 5
 LARGE = 20 * MIB
-SMALL_AND_LARGE = pytest.mark.parametrize("size", [1000, LARGE], ids=["small", "large"])
+SMALL_AND_LARGE = pytest.mark.parametrize("size", [1000, PART + MIB], ids=["small", "large"])
 
 
 def upload(place: Place, digest: Digest, source: Path, size: int | None) -> bool:
@@ -156,7 +156,11 @@ def test_an_upload_may_be_repeated(place: Place, tmp_path: Path, size: int) -> N
 
 def test_many_may_upload_the_same_at_once(place: Place, tmp_path: Path) -> None:
     digest, source = write_sample(tmp_path, 1000)
-    for_each(range(8), lambda _: upload(place, digest, source, 1000), jobs=8)
+
+    def one(_: int) -> None:
+        upload(place, digest, source, 1000)
+
+    for_each(range(8), one, jobs=8)
 
     assert place.contents() == {f"pre/fix/{object_name(digest)}": source.read_bytes()}
 

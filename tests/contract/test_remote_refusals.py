@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.servers import S3Server
 
 FEW_AND_MANY = pytest.mark.parametrize("count", [1, 5, 100])
-SMALL_AND_LARGE = pytest.mark.parametrize("size", [1000, 20 * 2**20], ids=["small", "large"])
+SMALL_AND_LARGE = pytest.mark.parametrize("size", [1000, 9 * 2**20], ids=["small", "large"])
 BAD_KEYS = pytest.mark.parametrize("bad", ["secret", "key id"])
 
 

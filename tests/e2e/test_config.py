@@ -450,3 +450,18 @@ def test_init_makes_a_project_once(tmp_path: Path, bare_pivot: Command) -> None:
         f"Error: Pivot already initialized in {tmp_path}\nTip: Use --force to reinitialize\n",
     )
     assert forced.code == 0
+
+
+def test_another_root_can_be_named(project: Path, tmp_path: Path, bare_pivot: Command) -> None:
+    inner = project / "inner"
+    (inner / ".pivot").mkdir(parents=True)
+    bare_pivot("config", "set", "remote.jobs", "7", cwd=inner, PIVOT_ROOT=str(inner))
+
+    outermost = bare_pivot("config", "get", "remote.jobs", cwd=inner)
+    named = bare_pivot("config", "get", "remote.jobs", cwd=tmp_path, PIVOT_ROOT=str(inner))
+    wrong = bare_pivot("push", cwd=inner, PIVOT_ROOT=str(tmp_path))
+
+    assert outermost.out == "remote.jobs = 20 (default)\n"
+    assert named.out == "remote.jobs = 7 (local)\n"
+    assert wrong.code == 2
+    assert "PIVOT_ROOT" in wrong.err

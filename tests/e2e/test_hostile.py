@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,15 @@ from tests.servers import S3Server
 BODY = b"evil\n"
 
 
+@pytest.fixture(name="evil_bucket", scope="module")
+def _evil_bucket(new_bucket: Callable[[], str], server: S3Server) -> str:
+    bucket, name = new_bucket(), digest(BODY)
+    buckets.put(server, bucket, f"p/files/{name[:2]}/{name[2:]}", BODY)
+    return bucket
+
+
 @pytest.fixture(name="victim")
-def _victim(tmp_path: Path, bucket: str, server: S3Server) -> Path:
+def _victim(tmp_path: Path, evil_bucket: str) -> Path:
     """A project beside files that belong to nobody's pipeline; the bucket has the evil object."""
     home = tmp_path / "home"
     (home / "outside").mkdir(parents=True)
@@ -27,9 +35,7 @@ def _victim(tmp_path: Path, bucket: str, server: S3Server) -> Path:
     (home / "project" / ".git" / "hooks").mkdir(parents=True)
     (home / "project" / ".git" / "config").write_text("[core]\n")
     (home / "project" / "data").mkdir()
-    ProjectBuilder(home / "project").config(f"remotes:\n  origin: s3://{bucket}/p\n")
-    name = digest(BODY)
-    buckets.put(server, bucket, f"p/files/{name[:2]}/{name[2:]}", BODY)
+    ProjectBuilder(home / "project").config(f"remotes:\n  origin: s3://{evil_bucket}/p\n")
     return home / "project"
 
 

@@ -153,6 +153,36 @@ def test_every_problem_of_a_file_is_told_at_once(project: Project) -> None:
     )
 
 
+@pytest.mark.parametrize("section", ["remotes", "folders", "remote_options", "remote", "cache"])
+def test_a_section_that_is_no_mapping_is_an_error(project: Project, section: str) -> None:
+    with pytest.raises(InvalidDocument, match=f"'{section}' must be a mapping"):
+        configured(project, f"{section}: text\n")
+
+
+def test_an_empty_section_holds_nothing(project: Project) -> None:
+    assert configured(project, "remotes:\ncache: {}\nremote: \n").settings == {}
+
+
+def test_a_name_may_not_stand_for_a_bucket_and_a_folder(project: Project) -> None:
+    with pytest.raises(InvalidDocument, match="stands in 'remotes' and in 'folders'"):
+        configured(project, "remotes: {x: s3://b}\nfolders: {x: 'file:///mnt'}\n")
+
+
+@pytest.mark.parametrize(
+    "text", ["default_remote: [a]", "cache: {dir: {a: b}}", "remotes: {a: [b]}"]
+)
+def test_a_text_must_be_a_text(project: Project, text: str) -> None:
+    with pytest.raises(InvalidDocument, match="must be a text|unknown key"):
+        configured(project, text)
+
+
+def test_numbers_are_numbers(project: Project) -> None:
+    config = configured(project, "remote: {jobs: 3}\n")
+
+    assert config.number("remote.jobs") == 3
+    assert config.number("remote.retries") == 10
+
+
 def test_mistakes_in_what_only_the_real_pivot_uses_stop_nobody(project: Project) -> None:
     config = configured(project, "core: {max_workers: lots}\nwatch: {debounce: -1}\nnew: {x: y}\n")
 

@@ -124,6 +124,15 @@ def test_a_name_that_looks_like_something_else_is_a_name_to_the_real_pivot(
     assert yaml.safe_load(file.read_text()) == {"remotes": {name: "s3://b"}, "default_remote": name}
 
 
+@pytest.mark.parametrize(
+    "value", [": [", "a: b", "# x", "- x", "'", '"', "*a", "%x", "a #b", " x "]
+)
+def test_a_value_that_is_yaml_itself_reads_back(file: Path, value: str) -> None:
+    set_key(file, "remote_options.x.region", value)
+
+    assert yaml.safe_load(file.read_text()) == {"remote_options": {"x": {"region": value}}}
+
+
 @pytest.mark.parametrize("text", ["a: [", "a: 1\na: 2\n", "- a\n"])
 def test_a_file_that_cannot_be_read_is_not_overwritten(file: Path, text: str) -> None:
     with pytest.raises(InvalidDocument):

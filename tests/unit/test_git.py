@@ -98,7 +98,7 @@ def test_without_a_question_git_is_not_asked(repository: Path) -> None:
 def test_a_broken_repository_is_an_error_and_never_means_untracked(repository: Path) -> None:
     (repository / ".git" / "HEAD").unlink()
 
-    with pytest.raises(PivotError, match="git cannot list its files in .*: fatal: "):
+    with pytest.raises(PivotError, match=r"git cannot list its files in .*: fatal: "):
         tracked_paths(repository, ["x"])
 
 

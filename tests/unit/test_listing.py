@@ -199,5 +199,5 @@ def test_slices_share_out_what_is_left(wanted: set[Digest], jobs: int, end: int)
     left = sorted(d for d in wanted if d > digest(end))
     assert sorted([*shared, *plan.rest]) == left
     assert len(plan.slices) <= jobs
-    assert all(part.after < min(part.wanted) for part in plan.slices)
+    assert all(part.after is not None and part.after < min(part.wanted) for part in plan.slices)
     assert all(1 <= part.most_pages < math.inf for part in plan.slices)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
@@ -32,10 +33,10 @@ def member(name: str = "a", **keys: object) -> Entry:
 
 
 def load(
-    root: Path, *outs: object, code: Entry | None = None, stage: str = "demo/train"
+    root: Path, *outs: object, code: Mapping[str, object] | None = None, stage: str = "demo/train"
 ) -> StageLock:
     document: Entry = {
-        "schema_version": 2, "code_manifest": code or {}, "params": {}, "deps": [],
+        "schema_version": 2, "code_manifest": dict(code or {}), "params": {}, "deps": [],
         "outs": list(outs),
     }  # fmt: skip
     path = write(root, f".pivot/stages/{stage}.lock", dump(document).encode())
@@ -189,9 +190,9 @@ WRONG: dict[str, tuple[object, str]] = {
     "empty_dirs of lists": (entry(manifest=[], empty_dirs=[["x"]]), "empty_dirs must be a list of"),
     "a file that is text": (entry(manifest=["x"]), r"outs\[0\].manifest\[0\] must be a mapping"),
     "a file without name": (entry(manifest=[member("")]), r"manifest\[0\].relpath is missing"),
-    "a file without size": (entry(manifest=[member(size=None)]), r"\.size must be a number of bytes"),
-    "a negative size": (entry(manifest=[member(size=-1)]), r"\.size must be a number of bytes"),
-    "a huge size": (entry(manifest=[member(size=10**19)]), r"\.size must be a number of bytes"),
+    "a file without size": (entry(manifest=[member(size=None)]), r"\.size must be a number"),
+    "a negative size": (entry(manifest=[member(size=-1)]), r"\.size must be a number"),
+    "a huge size": (entry(manifest=[member(size=10**19)]), r"\.size must be a number"),
     "a wrong bit": (entry(manifest=[member(isexec="x")]), r"\.isexec must be true or false"),
     "a wrong hash inside": (entry(manifest=[member(hash="x")]), r"manifest\[0\].hash must be 16"),
 }  # fmt: skip

@@ -48,7 +48,7 @@ def test_the_environment_may_name_another_root(root: Path) -> None:
     (root / "a" / ".pivot").mkdir(parents=True)
 
     assert find_project(root, {"PIVOT_ROOT": "a"}).root == root / "a"
-    with pytest.raises(UsageError, match="PIVOT_ROOT names .*/absent"):
+    with pytest.raises(UsageError, match=r"PIVOT_ROOT names .*/absent"):
         find_project(root, {"PIVOT_ROOT": "absent"})
 
 
@@ -157,8 +157,10 @@ def test_a_path_inside_the_project_is_data(path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["", "/", "/a", ".", "..", "a/..", "a/./b", "a//b", "a/b//", "\0", "a/\0", ".git", "a/.git/b"]
-    + [".pivot/config.yaml", "A/.GIT/b", ".Pivot"],
+    [
+        *("", "/", "/a", ".", "..", "a/..", "a/./b", "a//b", "a/b//", "\0", "a/\0"),
+        *(".git", "a/.git/b", ".pivot/config.yaml", "A/.GIT/b", ".Pivot"),
+    ],
 )
 def test_a_path_that_leaves_the_data_is_unsafe(path: str) -> None:
     with pytest.raises(UnsafePath, match=r"^x\.lock: unsafe path"):

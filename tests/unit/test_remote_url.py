@@ -60,8 +60,10 @@ def test_the_url_of_a_folder_reads_back() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "b/p", "s3:", "s3://", "s3:///p", "S3://b", "gs://b", "https://b.s3.amazonaws.com/p"]
-    + ["file:", "file:relative", "file://host/p", "/mnt/nas", "files:///x"],
+    [
+        *("", "b/p", "s3:", "s3://", "s3:///p", "S3://b", "gs://b", "https://b.s3.amazonaws.com/p"),
+        *("file:", "file:relative", "file://host/p", "/mnt/nas", "files:///x"),
+    ],
 )
 def test_what_is_no_url_of_a_remote_is_refused_with_an_example(url: str) -> None:
     with pytest.raises(UsageError, match="must be a valid S3 URL") as caught:

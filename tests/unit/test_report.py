@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
@@ -73,7 +74,7 @@ def want(number: int, path: str = "", owner: str = "s") -> Wanted:
 
 
 def push(
-    transfer: dict[Digest, int | None],
+    transfer: Mapping[Digest, int | None],
     *,
     present: int = 0,
     missing: int = 0,
@@ -190,9 +191,15 @@ def test_ignoring_what_is_missing_ignores_nothing_else() -> None:
     assert len([line for line in report.err if line.startswith("Error")]) == 1
 
 
-def output_plan(step: Step, path: str = "out/x", **more: tuple[str, ...]) -> OutputPlan:
+def output_plan(
+    step: Step,
+    path: str = "out/x",
+    *,
+    remove: tuple[str, ...] = (),
+    refused: tuple[str, ...] = (),
+) -> OutputPlan:
     file = file_of(path, path.encode())
-    return OutputPlan(file, "s", "x.lock", ((file, step),), **more)
+    return OutputPlan(file, "s", "x.lock", ((file, step),), remove, refused=refused)
 
 
 def test_a_checkout_counts_what_it_placed_and_what_it_left() -> None:

@@ -48,8 +48,6 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text.encode())
 
-    do_PUT = do_GET
-
     def log_message(self, *_: object) -> None:
         pass
 

@@ -72,6 +72,18 @@ def test_a_target_is_a_stage_or_a_path(target: str, here: str, meant: set[str]) 
     assert outputs(select(ALL, [target], here=here)) == meant
 
 
+@pytest.mark.parametrize("here", ["", "raw"])
+def test_an_absolute_path_inside_the_project_is_a_target(here: str) -> None:
+    assert select(ALL, ["/home/ana/project/raw/x.csv"], here=here, root="/home/ana/project") == (
+        RAW,
+    )
+
+
+def test_an_absolute_path_elsewhere_is_refused() -> None:
+    with pytest.raises(UsageError, match="outside project root"):
+        select(ALL, ["/home/ana/other/raw/x.csv"], root="/home/ana/project")
+
+
 def test_a_directory_inside_an_output_has_its_files_and_empty_directories_alone() -> None:
     (part,) = select(ALL, ["data/demo/train/parts/sub"])
     (empty,) = select(ALL, ["data/demo/train/parts/e"])
@@ -208,7 +220,7 @@ def test_all_stages_are_everything(references: References) -> None:
 
 @given(projects(), st.data())
 def test_the_order_of_targets_means_nothing(references: References, data: st.DataObject) -> None:
-    known = sorted(references.stages | {file for file in paths(references.entries)})
+    known = sorted(references.stages | paths(references.entries))
     targets = data.draw(st.lists(st.sampled_from([*known, "."]), min_size=1))
     other = data.draw(st.permutations(targets))
 
@@ -219,7 +231,7 @@ def test_the_order_of_targets_means_nothing(references: References, data: st.Dat
 def test_targets_together_mean_what_they_mean_one_by_one(
     references: References, data: st.DataObject
 ) -> None:
-    known = sorted(references.stages | {file for file in paths(references.entries)})
+    known = sorted(references.stages | paths(references.entries))
     targets = data.draw(st.lists(st.sampled_from(known), min_size=1))
 
     together = paths(select(references, targets))

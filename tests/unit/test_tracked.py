@@ -65,7 +65,7 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
     "a hash that lost its zero": ({"hash": 438815433690687}, "hash must be 16 hexadecimal digits"),
     "a size that is text": ({"size": "large"}, "size must be a number of bytes"),
     "a manifest that is text": ({"manifest": "x"}, "manifest and empty_dirs must be lists"),
-    "a file without hash": ({"manifest": [{"relpath": "a", "size": 1}]}, r"manifest\[0\].hash must"),
+    "a file without hash": ({"manifest": [{"relpath": "a", "size": 1}]}, r"\[0\].hash must"),
     "a source that is text": ({"source": "x"}, "source must be a mapping"),
     "a source without remote": (
         {"source": {k: v for k, v in SOURCE.items() if k != "remote"}}, "source.remote is missing",
@@ -76,9 +76,10 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
 @pytest.mark.parametrize("name", WRONG)
 def test_what_is_wrong_is_said(tmp_path: Path, name: str) -> None:
     keys, problem = WRONG[name]
+    document = dump({"path": "x.csv", "hash": HASH, "size": 3} | keys)
 
     with pytest.raises(InvalidDocument, match=f"^data/x.csv.pvt: .*{problem}"):
-        load(tmp_path, **keys)
+        load_tracked(write(tmp_path, "data/x.csv.pvt", document.encode()), tmp_path)
 
 
 @pytest.mark.parametrize("path", ["../x", "/x", "a/../../x", ".git/config"])

@@ -1,0 +1,160 @@
+"""Many files and large files: bounded memory, descriptors and requests."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.buckets import client
+from tests.conftest import Command
+from tests.e2e.weather import leftovers, through, without_cache
+from tests.projects import ProjectBuilder, digest
+from tests.servers import S3Server, rclone
+
+MEGABYTE = 1 << 20
+JOBS = 20
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a process left and what it took at most."""
+
+    code: int
+    report: dict[str, object]
+    memory: int
+    descriptors: int
+
+
+def measure(pivot: Command, *arguments: str, cwd: Path) -> Run:
+    """Run a command with a JSON report and watch it."""
+    with pivot.start(*arguments, "--json", "-q", cwd=cwd) as process:
+        descriptors = 0
+        while True:
+            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+            if pid:
+                break
+            try:
+                descriptors = max(descriptors, len(os.listdir(f"/proc/{process.pid}/fd")))
+            except OSError:
+                continue  # it has just ended
+            time.sleep(0.02)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        report = process.stdout.read()
+        assert not process.returncode, (report[-2000:], process.stderr.read())
+        return Run(process.returncode, json.loads(report), usage.ru_maxrss * 1024, descriptors)
+
+
+@pytest.fixture(name="place")
+def _place() -> Iterator[Path]:
+    """A directory in memory, where there is one that is large enough."""
+    shared = Path("/dev/shm")
+    roomy = shared.is_dir() and shutil.disk_usage(shared).free > 6 << 30
+    with tempfile.TemporaryDirectory(dir=shared if roomy else None) as name:
+        yield Path(name)
+
+
+@pytest.fixture(name="quick")
+def _quick(place: Path) -> Iterator[S3Server]:
+    with rclone(place / "server") as server:
+        server.make_bucket("scale")
+        yield server
+
+
+@pytest.fixture(name="command")
+def _command(quick: S3Server, pivot: Command) -> Command:
+    return Command(pivot.home, quick.environment())
+
+
+def assert_frugal(run: Run) -> None:
+    assert run.memory < 200 * MEGABYTE, f"{run.memory / MEGABYTE:.0f} MiB"
+    assert run.descriptors <= 2 * JOBS + 32
+
+
+def test_ten_thousand_small_files(place: Path, command: Command) -> None:
+    files = {f"{n % 100:02}/{n:05}.bin": b"%05d" % n * 20 for n in range(10_000)}
+    builder = ProjectBuilder(place / "project")
+    builder.stage("make", {"data/tree": files})
+    builder.config("remotes:\n  origin: s3://scale/p\n")
+    clone = without_cache(builder.root, place / "clone")
+
+    push = measure(command, "push", cwd=builder.root)
+    pull = measure(command, "pull", cwd=clone)
+
+    assert_frugal(push)
+    assert_frugal(pull)
+    found = {
+        f"{path.parent.name}/{path.name}": path.read_bytes()
+        for path in (clone / "data/tree").glob("*/*")
+    }
+    assert found == files
+    assert leftovers(clone) == []
+
+
+def test_one_gigabyte(place: Path, command: Command) -> None:
+    block = os.urandom(MEGABYTE)
+    builder = ProjectBuilder(place / "project")
+    builder.stage("make", {"data/big.bin": block * 1000})
+    builder.config("remotes:\n  origin: s3://scale/p\n")
+    clone = without_cache(builder.root, place / "clone")
+
+    push = measure(command, "push", cwd=builder.root)
+    shutil.rmtree(builder.root)
+    pull = measure(command, "pull", cwd=clone)
+
+    assert_frugal(push)
+    assert_frugal(pull)
+    with (clone / "data/big.bin").open("rb") as file:
+        assert all(file.read(MEGABYTE) == block for _ in range(1000))
+        assert not file.read(1)
+
+
+def test_pushing_nothing_new_of_five_thousand_objects_asks_little(
+    tmp_path: Path, pivot: Command, bucket: str, server: S3Server
+) -> None:
+    count = 5000
+    builder = ProjectBuilder(tmp_path / "project")
+    builder.stage("make", {"data/tree": {f"{n:04}": b"%d" % n for n in range(count)}})
+    builder.config(f"remotes:\n  origin: s3://{bucket}/p\n")
+    first = pivot("push", cwd=builder.root)
+    with through(server, pivot) as (proxy, command):
+        done = command("push", cwd=builder.root)
+
+        asked = proxy.count()
+
+    assert first.code == 0, first
+    assert done.code == 0, done
+    assert f"0 transferred, {count} skipped" in done.out
+    assert asked <= 16 + count / 1000
+
+
+def test_foreign_objects_below_the_prefix_cost_little_and_stay(
+    tmp_path: Path, pivot: Command, bucket: str, server: S3Server
+) -> None:
+    builder = ProjectBuilder(tmp_path / "project")
+    builder.stage("make", {"data/tree": {f"{n:02}": b"%d" % n for n in range(20)}})
+    builder.config(f"remotes:\n  origin: s3://{bucket}/p\n")
+    clone = without_cache(builder.root, tmp_path / "clone")
+    first = pivot("push", cwd=builder.root)
+    with closing(client(server)) as s3:
+        for number in range(300):
+            name = digest(b"foreign %d" % number)
+            s3.put_object(Bucket=bucket, Key=f"p/files/{name[:2]}/{name[2:]}", Body=b"foreign")
+    with through(server, pivot) as (proxy, command):
+        done = command("pull", cwd=clone)
+
+        fetched = proxy.count("GET", "object")
+
+    assert first.code == 0, first
+    assert done.code == 0, done
+    assert fetched == 20
