@@ -38,12 +38,9 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """List the names that follow *after* until all of *wanted* are passed, or *most_pages* read.
+    """List the names that follow *after* until all of *wanted* are passed, or *most_pages* read."""
 
-    With `None` the listing starts at the first name.
-    """
-
-    after: Digest | None
+    after: Digest
     wanted: tuple[Digest, ...]
     most_pages: int
 
@@ -80,10 +77,9 @@ def plan_listing(wanted: Sequence[Digest], first: Page, *, jobs: int) -> Listing
     return ListingPlan(found, tuple(slices), tuple(rest))
 
 
-def _before(digest: Digest) -> Digest | None:
+def _before(digest: Digest) -> Digest:
     """Name the greatest digest that is less, since a listing starts after a name."""
-    number = int(digest, 16)
-    return Digest(f"{number - 1:016x}") if number else None
+    return Digest(f"{int(digest, 16) - 1:016x}")
 
 
 def _position(name: str) -> float:

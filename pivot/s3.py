@@ -74,7 +74,7 @@ class S3Remote:
         self._lock = threading.RLock()
         self._reached = False  # the service has answered
         self._explained = False  # what HEAD cannot say is known
-        self._conditional = True  # the service knows If-None-Match, for all we know
+        self._conditional: bool | None = None  # whether the service knows If-None-Match
         self._region_known = False  # the service accepted the region, or told the right one
         self._open = functools.partial(open_stores, url, access, limits)
         self._locate = access.find_region
@@ -234,21 +234,26 @@ class S3Remote:
 
     def _put(self, digest: Digest, data: bytes) -> bool:
         """Store *data* unless it is there; a service without conditions was asked before."""
-        conditional = self._conditional  # another thread may learn better meanwhile
-        mode: Literal["create", "overwrite"] = "create" if conditional else "overwrite"
+        conditional = self._conditional
+        store = self._stores.trial if conditional is None else self._stores.writes
+        mode: Literal["create", "overwrite"] = "overwrite" if conditional is False else "create"
+        was_there = False
         try:
-            obstore.put(
-                self._stores.writes, object_name(digest), data, mode=mode, use_multipart=False
-            )
+            obstore.put(store, object_name(digest), data, mode=mode, use_multipart=False)
         except AlreadyExistsError:
-            return True
+            was_there = True
         except _FOREIGN as error:
             answer = parse_answer(error)
-            if conditional and answer.unconditional:
+            if mode == "create" and answer.unconditional:
                 self._conditional = False
-                return self._put(digest, data)
-            raise self._not_written(answer) from error
-        return False
+            elif conditional is None:
+                self._conditional = self._conditional is not False
+            else:
+                raise self._not_written(answer) from error
+            return self._put(digest, data)
+        if conditional is None:
+            self._conditional = self._conditional is not False
+        return was_there
 
     def _put_parts(
         self, digest: Digest, chunks: Iterator[bytes], size: int, count: Callable[[int], None]

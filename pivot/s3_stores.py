@@ -36,16 +36,18 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """One bucket, opened for three purposes that differ in their patience.
+    """One bucket, opened for purposes that differ in their patience.
 
     The *first* request tells soon that nobody is there. *reads* may last, but not be silent.
     *writes* have no read time-out: it would count from the start of a request, and so cut off
-    what a slow line is still sending.
+    what a slow line is still sending. A *trial* is a write that is not tried again, since what a
+    service answers to a condition that it does not know looks like a passing failure.
     """
 
     first: S3Store
     reads: S3Store
     writes: S3Store
+    trial: S3Store
 
 
 def open_stores(url: S3Url, access: Access, limits: Limits, region: str) -> Stores:
@@ -74,6 +76,7 @@ def open_stores(url: S3Url, access: Access, limits: Limits, region: str) -> Stor
         store({"timeout": _FIRST_ANSWER}, min(limits.retries, _FIRST_TRIES), _FIRST_PATIENCE),
         store({"timeout": _SLOWEST_READ, "read_timeout": silence}, limits.retries, _PATIENCE),
         store({"timeout": _SLOWEST_PART}, limits.retries, _PATIENCE),
+        store({"timeout": _SLOWEST_PART}, 0, _PATIENCE),
     )
 
 

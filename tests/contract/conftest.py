@@ -14,13 +14,23 @@ from pivot.objects import digest_bytes, object_name
 from pivot.transfer import for_each
 from tests import buckets, servers
 from tests.contract.remotes import Bucket, Folder, Place, chosen_kinds
+from tests.servers import NotHere, NotReady
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from pivot.objects import Digest
     from tests.servers import S3Server
 
+SERVERS: Mapping[str, Callable[[Path], AbstractContextManager[S3Server]]] = {
+    "rclone": servers.rclone,
+    "juicefs": servers.juicefs,
+    "moto": servers.moto,
+    "ceph": servers.ceph,
+    "swift": servers.swift,
+}
 S3_KINDS = tuple(kind for kind in chosen_kinds() if kind != "folder")
 
 
@@ -36,23 +46,30 @@ class Crowd:
 def _start(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[str], S3Server]]:
-    """Start a server of a kind, once."""
+    """Start a server of a kind, once; one that cannot be had is not tried again."""
     started: dict[str, S3Server] = {}
+    failed: dict[str, NotHere | NotReady] = {}
     with ExitStack() as stack:
 
         def start(kind: str) -> S3Server:
             if kind == "seaweedfs":
                 server: S3Server = request.getfixturevalue("server")
                 return server
+            if kind in failed:
+                raise failed[kind]
             if kind not in started:
                 folder = tmp_path_factory.mktemp(kind)
-                serve = (
-                    servers.tls(start("rclone"), folder)
-                    if kind == "rclone-tls"
-                    else getattr(servers, kind)(folder)
-                )
-                started[kind] = stack.enter_context(serve)
+                try:
+                    started[kind] = stack.enter_context(serve(kind, folder))
+                except (NotHere, NotReady) as error:
+                    failed[kind] = error
+                    raise
             return started[kind]
+
+        def serve(kind: str, folder: Path) -> AbstractContextManager[S3Server]:
+            if kind == "rclone-tls":
+                return servers.tls(start("rclone"), folder)
+            return SERVERS[kind](folder)
 
         yield start
 

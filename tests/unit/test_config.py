@@ -172,7 +172,7 @@ def test_a_name_may_not_stand_for_a_bucket_and_a_folder(project: Project) -> Non
     "text", ["default_remote: [a]", "cache: {dir: {a: b}}", "remotes: {a: [b]}"]
 )
 def test_a_text_must_be_a_text(project: Project, text: str) -> None:
-    with pytest.raises(InvalidDocument, match="must be a text|unknown key"):
+    with pytest.raises(InvalidDocument, match=r"must be a text|unknown key"):
         configured(project, text)
 
 

@@ -60,9 +60,7 @@ def carry_out(
     rest = list(plan.rest)
     for part in plan.slices:
         left = list(part.wanted)
-        for number, page in enumerate(
-            bucket.pages(object_name(part.after) if part.after else ""), start=1
-        ):
+        for number, page in enumerate(bucket.pages(object_name(part.after)), start=1):
             found.update(d for d in left if d in page.sizes)
             left = [d for d in left if d not in page.sizes and not page.covers(d)]
             if not left or number >= part.most_pages:
@@ -199,5 +197,5 @@ def test_slices_share_out_what_is_left(wanted: set[Digest], jobs: int, end: int)
     left = sorted(d for d in wanted if d > digest(end))
     assert sorted([*shared, *plan.rest]) == left
     assert len(plan.slices) <= jobs
-    assert all(part.after is not None and part.after < min(part.wanted) for part in plan.slices)
+    assert all(part.after < min(part.wanted) for part in plan.slices)
     assert all(1 <= part.most_pages < math.inf for part in plan.slices)

@@ -274,6 +274,21 @@ def test_a_pull_says_once_what_could_not_be_fetched() -> None:
     assert report.code is ExitCode.MISSING
 
 
+def test_several_fetches_are_told_one_by_one() -> None:
+    fetches = (
+        push({digest(1): 10}, moves=Moves((Moved(digest(1)),)), direction="fetch"),
+        push({digest(2): 10}, moves=Moves(stopped=RemoteDenied("no")), direction="fetch"),
+    )
+
+    report = report_text("fetch", fetches)
+
+    assert report.out == (
+        "Fetched from 'origin': 1 transferred, 0 skipped, 0 failed",
+        "Fetched from 'origin': 0 transferred, 0 skipped, 1 failed",
+    )
+    assert report.code is ExitCode.DENIED
+
+
 def test_json_says_all_of_it() -> None:
     result = push({digest(1): 10}, present=2, missing=30, moves=Moves((Moved(digest(1)),)))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from itertools import count
@@ -195,6 +197,28 @@ def test_items_are_made_when_they_are_needed() -> None:
         for_each(items(), act, jobs=1)
 
     assert len(made) == 6
+
+
+def test_an_interrupt_of_the_caller_is_heard_while_calls_block() -> None:
+    begun, over = threading.Event(), threading.Event()
+    done: list[int] = []
+
+    def act(number: int) -> None:
+        if number == 0:
+            begun.set()
+            assert over.wait(30)
+        done.append(number)
+
+    def interrupt() -> None:
+        assert begun.wait(5)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        for_each(count(), act, jobs=1)
+
+    assert done == []
+    over.set()
 
 
 def test_the_plain_meter_takes_whatever_it_is_told() -> None:

@@ -205,6 +205,14 @@ def test_files_that_the_lock_does_not_list_are_found_at_any_depth(root: Path) ->
     assert keep.extra == {}
 
 
+def test_a_link_to_an_object_that_the_lock_does_not_list_is_a_file_too(root: Path) -> None:
+    old = put_object(cache_of(root), b"an old one")
+    (root / "parts").mkdir()
+    (root / "parts" / "old").symlink_to(cache_of(root) / object_name(old))
+
+    assert observe(root, PARTS).extra == {"parts/old": Is.CACHED}
+
+
 def test_names_that_old_releases_left_out_are_no_difference(root: Path) -> None:
     write(root, "parts/__pycache__/m.pyc")
     write(root, "parts/x~")
