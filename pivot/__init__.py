@@ -3,7 +3,7 @@
 Where things are, lower layers first (a module imports only from layers below its own):
 
 - words: `errors`, `objects`, `remote_url`, `budget`
-- documents: `documents`, `project`, `config`, `config_file`, `lockfile`, `tracked`, `git`
+- documents: `documents`, `project`, `keys`, `config`, `config_file`, `lockfile`, `tracked`, `git`
 - decisions, all pure: `targets`, `plan`, `listing`
 - effects: `references`, `transfer`, `scratch`, `cache`, `tree`, `workspace`, `copying`,
   `placement`, `remote` (its kinds: `folder`; `s3`, with `s3_stores`, `s3_errors`, `aws`), `remotes`

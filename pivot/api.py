@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from pivot.config import Config, Link
+    from pivot.config import Config
+    from pivot.keys import Link
     from pivot.project import Project
     from pivot.remote import Remote
 

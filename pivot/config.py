@@ -1,40 +1,19 @@
-"""Configuration by level: which keys there are, what they may hold, and which value wins."""
+"""The configuration, merged from its levels, as a value; remotes by name."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from pivot.documents import Value, kind, load_yaml, mapping
+from pivot.documents import Value, load_yaml, mapping
 from pivot.errors import InvalidDocument, UsageError
-from pivot.remote_url import parse_remote_url
+from pivot.keys import KEYS, OPTIONS, REMOTE_KEY, Level, Link, Setting, read_setting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from pivot.project import Project
-
-Setting: TypeAlias = "str | int | bool | list[str] | dict[str, int]"
-
-
-class Level(StrEnum):
-    """Where a value comes from."""
-
-    LOCAL = "local"
-    GLOBAL = "global"
-    DEFAULT = "default"
-    UNKNOWN = "unknown"
-
-
-class Link(StrEnum):
-    """How a file of the workspace shares the bytes of its object in the cache."""
-
-    HARDLINK = "hardlink"
-    SYMLINK = "symlink"
-    COPY = "copy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,87 +25,6 @@ class RemoteSettings:
     endpoint: str = ""
     region: str = ""
     profile: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One configuration key: its *default*, what it means, and how its text is read.
-
-    *used* is false for keys of the real Pivot that this tool shows and keeps, but does not need.
-    """
-
-    default: Setting
-    meaning: str
-    parse: Callable[[str, Value], Setting]
-    used: bool = True
-
-
-def _text(key: str, value: Value) -> str:
-    if isinstance(value, str):
-        return value
-    raise ValueError(f"'{key}' must be a text")
-
-
-def _at_least(least: int) -> Callable[[str, Value], int]:
-    words = {0: "a non-negative integer", 1: "a positive integer"}.get(least, "an integer")
-
-    def parse(key: str, value: Value) -> int:
-        if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9](?:_?[0-9]){0,17}", value):
-            number = int(value)
-            if number >= least:
-                return number
-        raise ValueError(f"'{key}' must be {words}")
-
-    return parse
-
-
-def _links(key: str, value: Value) -> list[str]:
-    names = [name.strip() for name in value.split(",")] if isinstance(value, str) else value
-    allowed = [str(link) for link in Link]
-    chosen = [name for name in names if isinstance(name, str) and name]
-    if not chosen or len(chosen) != len(names) or any(name not in allowed for name in chosen):
-        raise ValueError(f"'{key}' must be a list of hardlink, symlink, copy")
-    return chosen
-
-
-def _flag(key: str, value: Value) -> bool:
-    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-    if isinstance(value, str) and value.lower() in words:
-        return words[value.lower()]
-    raise ValueError(f"'{key}' must be true or false")
-
-
-def _resources(key: str, value: Value) -> dict[str, int]:
-    if isinstance(value, dict):
-        return {name: _at_least(1)(f"{key}.{name}", number) for name, number in value.items()}
-    raise ValueError(f"'{key}' must map names to positive integers")
-
-
-KEYS: Mapping[str, Key] = {
-    "cache.checkout_mode": Key(
-        [str(link) for link in Link], "Checkout strategy (hardlink,symlink,copy)", _links
-    ),
-    "cache.dir": Key(".pivot/cache", "Local cache directory", _text),
-    "core.max_workers": Key(-2, "Most parallel workers", _at_least(-(10**6)), used=False),
-    "core.run_history_retention": Key(100, "Keep last N runs", _at_least(1), used=False),
-    "core.state_dir": Key(".pivot", "State directory path", _text, used=False),
-    "core.unsafe_fingerprinting": Key(False, "Allow unsafe closures", _flag, used=False),  # noqa: FBT003
-    "default_remote": Key("", "Default remote name", _text),
-    "diff.max_rows": Key(10000, "Max rows for diff operations", _at_least(1), used=False),
-    "display.precision": Key(5, "Decimal precision for metrics", _at_least(0), used=False),
-    "remote.connect_timeout": Key(10, "Connection timeout (seconds)", _at_least(1)),
-    "remote.jobs": Key(20, "Concurrent transfer jobs", _at_least(1)),
-    "remote.read_timeout": Key(60, "Longest silence of the remote (seconds)", _at_least(1)),
-    "remote.retries": Key(10, "Retry attempts", _at_least(0)),
-    "resources": Key({}, "Scheduler resource capacities", _resources, used=False),
-    "watch.debounce": Key(300, "Debounce delay (ms)", _at_least(0), used=False),
-}
-"""Every key with a fixed name, as the real Pivot has them; `read_timeout` is our own."""
-
-_SECTIONS = {"remotes", "folders", "remote_options", *(key.partition(".")[0] for key in KEYS)}
-OPTIONS = ("endpoint", "region", "profile")
-_REMOTE = re.compile(r"remotes\.([a-zA-Z0-9_-]+)")
-_OPTION = re.compile(r"remote_options\.([a-zA-Z0-9_-]+)\.(endpoint|region|profile)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +64,7 @@ class Config:
         """Every configured remote by name."""
         found: dict[str, RemoteSettings] = {}
         for key in self.settings:
-            if match := _REMOTE.fullmatch(key):
+            if match := REMOTE_KEY.fullmatch(key):
                 name = match[1]
                 values = {
                     option: str(self.settings[f"remote_options.{name}.{option}"][0])
@@ -217,7 +115,7 @@ def load_level(path: Path, level: Level) -> dict[str, tuple[Setting, Level]]:
         if key in settings:
             problems.append(f"'{key}' stands in 'remotes' and in 'folders'")
         try:
-            setting = _read(key, value, level)
+            setting = read_setting(key, value, level)
         except ValueError as error:
             problems.append(str(error))
         else:
@@ -226,77 +124,6 @@ def load_level(path: Path, level: Level) -> dict[str, tuple[Setting, Level]]:
     if problems:
         raise InvalidDocument(path, problems, hint="see 'pivot config list' and 'pivot config set'")
     return settings
-
-
-def _read(key: str, value: Value, level: Level) -> Setting | None:
-    """Read one value of a file; `None` for a key that is somebody else's."""
-    try:
-        check_level(key, level)
-    except UsageError as error:
-        raise ValueError(error.message) from error
-    known = KEYS.get(key)
-    if known is not None and not known.used:
-        return _lenient(known, key, value)
-    if is_key(key):
-        return _parse(key, value)
-    if key.startswith(("remotes.", "remote_options.")):
-        raise ValueError(f"unknown key '{key}'")
-    if key in _SECTIONS and value:
-        raise ValueError(f"'{key}' must be a mapping, not {kind(value)}")
-    return None
-
-
-def parse_setting(key: str, text: str) -> Setting:
-    """Read what a user wants to set; raises `UsageError` with the reason."""
-    check_key(key)
-    if key.startswith("remotes."):
-        try:
-            parse_remote_url(text)
-        except UsageError as error:
-            raise UsageError(f"'{key}' {error.message}", hint=error.hint) from error
-    try:
-        return _parse(key, text)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-
-
-def check_key(key: str) -> None:
-    """Refuse a key that there is not, with the nearest that there is."""
-    if not is_key(key):
-        raise UsageError(f"Unknown config key: '{key}'", hint=_nearest(key))
-
-
-def is_key(key: str) -> bool:
-    """Tell whether *key* is one that can be set."""
-    return key in KEYS or bool(_REMOTE.fullmatch(key) or _OPTION.fullmatch(key))
-
-
-def check_level(key: str, level: Level) -> None:
-    """Refuse a profile from the project: a repository may not choose whose credentials are used."""
-    if level is Level.LOCAL and key.startswith("remote_options.") and key.endswith(".profile"):
-        raise UsageError(
-            f"'{key}' may be set for the user only, not in the project",
-            hint=f"pivot config set --global {key} NAME, or set AWS_PROFILE",
-        )
-
-
-def _parse(key: str, value: Value) -> Setting:
-    if key in KEYS:
-        return KEYS[key].parse(key, value)
-    if _OPTION.fullmatch(key) and key.endswith(".endpoint"):
-        text = _text(key, value)
-        if not re.match(r"https?://[^/\s]+", text):
-            raise ValueError(f"'{key}' must be a URL such as https://s3.example.org")
-        return text
-    return _text(key, value)
-
-
-def _lenient(known: Key, key: str, value: Value) -> Setting:
-    """Read a key that only the real Pivot uses: its mistakes are not ours to stop at."""
-    try:
-        return known.parse(key, value)
-    except ValueError:
-        return str(value)
 
 
 def _flatten(tree: Mapping[str, Value], above: str = "") -> list[tuple[str, Value]]:
@@ -309,10 +136,3 @@ def _flatten(tree: Mapping[str, Value], above: str = "") -> list[tuple[str, Valu
         else:
             leaves.append((key, value))
     return leaves
-
-
-def _nearest(key: str) -> str:
-    import difflib  # noqa: PLC0415
-
-    near = difflib.get_close_matches(key, [*KEYS, "remotes.origin", "remote_options.origin.region"])
-    return f"did you mean '{near[0]}'?" if near else "see 'pivot config list'"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, MutableMapping
     from pathlib import Path
 
-    from pivot.config import Setting
+    from pivot.keys import Setting
 
     Tree = MutableMapping[str, object]
 

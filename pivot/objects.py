@@ -71,13 +71,6 @@ def is_digest(text: object) -> bool:
     return isinstance(text, str) and _DIGEST.fullmatch(text) is not None
 
 
-def parse_digest(text: str) -> Digest:
-    """Read a digest, or raise `ValueError`."""
-    if not is_digest(text):
-        raise ValueError(f"not a digest of 16 hexadecimal digits: {text!r}")
-    return Digest(text)
-
-
 def object_name(digest: Digest) -> str:
     """Name an object below a root: `ab12…` becomes `files/ab/12…`."""
     return f"files/{digest[:2]}/{digest[2:]}"

@@ -11,9 +11,9 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pivot.config import Link
 from pivot.copying import copy_file
 from pivot.errors import LocalError, PivotError, local_error
+from pivot.keys import Link
 from pivot.objects import Directory, File, Output
 from pivot.plan import CheckoutPlan, OutputPlan, Step
 from pivot.tree import Tree

@@ -41,9 +41,7 @@ class Command:
             out, err = process.communicate(timeout=timeout)
         return Done(process.returncode, out, err)
 
-    def start(
-        self, *arguments: str | Path, cwd: Path, **variables: str
-    ) -> subprocess.Popen[str]:
+    def start(self, *arguments: str | Path, cwd: Path, **variables: str) -> subprocess.Popen[str]:
         """Start one command and leave it running."""
         return subprocess.Popen(
             [sys.executable, "-m", "pivot", *map(str, arguments)],
@@ -63,7 +61,11 @@ class Command:
 
 def clean_environment(home: Path) -> dict[str, str]:
     """Keep of our own environment only what a process needs to run at all."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TMPDIR") if name in os.environ}
+    kept = {
+        name: os.environ[name]
+        for name in ("PATH", "LANG", "LC_ALL", "TMPDIR")
+        if name in os.environ
+    }
     git = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
     people = {
         f"GIT_{who}_{what}": text

@@ -8,18 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from pivot.cli.options import EXIT_CODES, Common, common_options
-from pivot.config import (
-    KEYS,
-    Config,
-    Level,
-    Setting,
-    check_key,
-    check_level,
-    load_config,
-    load_level,
-    parse_setting,
-)
+from pivot.config import Config, load_config, load_level
 from pivot.errors import UsageError
+from pivot.keys import KEYS, Level, Setting, check_key, check_level, parse_setting
 from pivot.project import user_config
 from pivot.report import dump, printable
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from pivot.cli.options import EXIT_CODES, Common, common_options, complete_remotes
-from pivot.config import OPTIONS, Config, RemoteSettings, parse_setting
 from pivot.errors import UsageError
+from pivot.keys import OPTIONS, parse_setting
 from pivot.report import dump, printable
 
 if TYPE_CHECKING:
+    from pivot.config import Config, RemoteSettings
     from pivot.report import Json
 
 _NAME = click.argument("name", shell_complete=complete_remotes)

@@ -14,8 +14,8 @@ from pivot.cli.options import (
     complete_remotes,
     complete_targets,
 )
-from pivot.config import Link
 from pivot.errors import UsageError
+from pivot.keys import Link
 from pivot.plan import Existing
 from pivot.report import OnMiss, report_json, report_text
 

@@ -12,7 +12,7 @@ import pytest
 
 from pivot.objects import digest_bytes, object_name
 from pivot.transfer import for_each
-from tests import buckets, servers
+from tests import servers
 from tests.contract.remotes import Bucket, Folder, Place, chosen_kinds
 from tests.servers import NotHere, NotReady
 
@@ -116,7 +116,7 @@ def fill(place: Place, count: int) -> dict[Digest, int]:
         for digest, body in named.items():
             place.put(f"pre/fix/{object_name(digest)}", body)
     else:
-        with closing(buckets.client(place.server)) as s3:
+        with closing(place.server.client()) as s3:
 
             def put(digest: Digest) -> None:
                 key = f"pre/fix/{object_name(digest)}"

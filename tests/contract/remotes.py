@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ClientError
 
-from pivot.config import Config, Level, RemoteSettings
+from pivot.config import Config, RemoteSettings
+from pivot.keys import Level
 from pivot.objects import Digest, digest_bytes
 from pivot.remotes import open_remote
 from tests import buckets
@@ -128,12 +129,12 @@ class Bucket:
 
     def places(self) -> list[str]:
         """List the buckets of the server."""
-        with closing(buckets.client(self.server)) as s3:
+        with closing(self.server.client()) as s3:
             return sorted(entry["Name"] for entry in s3.list_buckets()["Buckets"])
 
     def pending_uploads(self) -> list[str]:
         """List the keys of uploads in parts that began and did not end."""
-        with closing(buckets.client(self.server)) as s3:
+        with closing(self.server.client()) as s3:
             answer = s3.list_multipart_uploads(Bucket=self.bucket)
         return sorted(entry["Key"] for entry in answer.get("Uploads", ()))
 
@@ -156,7 +157,7 @@ class Bucket:
 
     def _checks_who_asks(self) -> bool:
         stranger = self.server.with_keys(self.server.access_key, "wrong")
-        with closing(buckets.client(stranger)) as s3:
+        with closing(stranger.client()) as s3:
             try:
                 s3.list_objects_v2(Bucket=self.bucket)
             except ClientError:
@@ -164,7 +165,7 @@ class Bucket:
         return False
 
     def _puts_on_condition(self) -> bool:
-        with closing(buckets.client(self.server)) as s3:
+        with closing(self.server.client()) as s3:
             try:
                 for body in (b"first", b"second"):
                     s3.put_object(Bucket=self.bucket, Key="probe", Body=body, IfNoneMatch="*")
@@ -173,7 +174,7 @@ class Bucket:
         return False
 
     def _tells_pending_uploads(self) -> bool:
-        with closing(buckets.client(self.server)) as s3:
+        with closing(self.server.client()) as s3:
             begun = s3.create_multipart_upload(Bucket=self.bucket, Key="a/pending")["UploadId"]
             told = self.pending_uploads()
             s3.abort_multipart_upload(Bucket=self.bucket, Key="a/pending", UploadId=begun)

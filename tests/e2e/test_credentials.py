@@ -89,9 +89,7 @@ def test_the_default_profile_with_a_services_section(
 def test_keys_of_the_environment_with_the_endpoint_of_a_file(
     project: Path, bare_pivot: Command, server: S3Server
 ) -> None:
-    aws_files(
-        bare_pivot, config=f"[default]\nregion = us-east-1\nendpoint_url = {server.url}\n"
-    )
+    aws_files(bare_pivot, config=f"[default]\nregion = us-east-1\nendpoint_url = {server.url}\n")
     keys = {
         "AWS_ACCESS_KEY_ID": server.access_key,
         "AWS_SECRET_ACCESS_KEY": server.secret_key,
@@ -129,9 +127,7 @@ def test_a_credential_process_is_asked_again_when_they_expire(
         f"print(json.dumps({{'Version': 1, 'AccessKeyId': {server.access_key!r},"
         f" 'SecretAccessKey': {server.secret_key!r}, 'Expiration': soon.isoformat()}}))\n"
     )
-    aws_files(
-        bare_pivot, config=f"[default]\ncredential_process = {sys.executable} {script}\n"
-    )
+    aws_files(bare_pivot, config=f"[default]\ncredential_process = {sys.executable} {script}\n")
     many = {f"data/{number:02}.bin": b"%d" % number for number in range(12)}
     project = make_project(tmp_path / "project", bucket, dict(many))
 
@@ -171,7 +167,7 @@ def container(server: S3Server) -> Iterator[tuple[str, list[str]]]:
     ).encode()
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 - the base class's name
+        def do_GET(self) -> None:
             tokens.append(self.headers.get("Authorization", ""))
             self.send_response_only(200)
             self.send_header("Content-Length", str(len(body)))
@@ -267,9 +263,7 @@ def loaded(pivot: Command, *arguments: str, cwd: Path) -> set[str]:
     return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
 
 
-def test_a_push_with_plain_credentials_loads_nothing_heavy(
-    project: Path, pivot: Command
-) -> None:
+def test_a_push_with_plain_credentials_loads_nothing_heavy(project: Path, pivot: Command) -> None:
     first = pivot("push", cwd=project)
 
     packages = loaded(pivot, "push", cwd=project)

@@ -148,9 +148,7 @@ def test_expired_credentials(project: Path, pivot: Command, server: S3Server) ->
 
 
 @pytest.mark.parametrize("direction", ["push", "pull"])
-def test_an_unknown_key_id(
-    direction: str, clone: Path, project: Path, pivot: Command
-) -> None:
+def test_an_unknown_key_id(direction: str, clone: Path, project: Path, pivot: Command) -> None:
     place = project if direction == "push" else clone
 
     done = pivot(direction, cwd=place, AWS_ACCESS_KEY_ID="nobody")

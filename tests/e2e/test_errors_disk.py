@@ -104,9 +104,7 @@ def test_a_full_disk(sizes: dict[str, int], tmp_path: Path, bucket: str, pivot: 
 
 @pytest.mark.usefixtures("can_mount")
 @pytest.mark.parametrize("what", ["", "data", ".pivot/cache"])
-def test_a_place_that_is_read_only(
-    what: str, clone: Path, tmp_path: Path, pivot: Command
-) -> None:
+def test_a_place_that_is_read_only(what: str, clone: Path, tmp_path: Path, pivot: Command) -> None:
     (clone / "data").mkdir(exist_ok=True)
     (clone / ".pivot/cache").mkdir()
     done = namespace(PULL_WITH_A_READ_ONLY_PLACE, clone / what, clone, pivot=pivot, cwd=tmp_path)

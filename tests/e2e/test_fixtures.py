@@ -81,7 +81,9 @@ def test_a_cache_that_prefers_symlinks_is_pushed_without_its_trees(
     done = pivot("push", "-r", "origin", cwd=project)
 
     assert done.code == 0, done
-    names = {path.replace("/", "") for path in buckets.folder_contents(project / ".pivot/cache/files")}
+    names = {
+        path.replace("/", "") for path in buckets.folder_contents(project / ".pivot/cache/files")
+    }
     pushed = {key.removeprefix("p/files/").replace("/", "") for key in buckets.keys(server, bucket)}
     assert pushed <= names
     assert not any(len(name) != 16 for name in pushed)

@@ -114,7 +114,9 @@ def test_a_file_of_a_directory_that_leaves_the_workspace(
     assert not (victim / "data/tree").exists()
 
 
-@pytest.mark.parametrize("path", ["../outside/made", "/tmp/pivot-hostile", "a/../../../outside/m", ".git/m"])
+@pytest.mark.parametrize(
+    "path", ["../outside/made", "/tmp/pivot-hostile", "a/../../../outside/m", ".git/m"]
+)
 def test_an_empty_directory_that_leaves_the_workspace(
     path: str, victim: Path, pivot: Command
 ) -> None:
@@ -212,7 +214,7 @@ DOCUMENTS = {
     "NUL": b"outs: \x00\n",
     "UTF-16": "outs: []\n".encode("utf-16"),
     "Latin-1": "outs: [é]\n".encode("latin-1"),
-    "surrogates": b"outs: \"\\uD800\"\n",
+    "surrogates": b'outs: "\\uD800"\n',
     "two documents": b"outs: []\n---\nouts: []\n",
     "70 MB": b"# " + b"x" * 70_000_000,
     "a key that is a list": b"? [a, b]\n: c\n",

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pivot.config import Level, load_level
+from pivot.config import load_level
 from pivot.errors import PivotError
+from pivot.keys import Level
 from pivot.lockfile import load_lock
 from pivot.tracked import load_tracked
 from tests.projects import VERSIONS, unpack
@@ -50,7 +51,9 @@ def edited(data: bytes, edits: list[tuple[float, int, bytes]]) -> bytes:
 @SLOW
 @given(number=st.integers(0, 10_000), edits=EDITS)
 def test_a_mutated_document_gives_a_value_or_a_clear_error(
-    number: int, edits: list[tuple[float, int, bytes]], samples: list[tuple[str, bytes]],
+    number: int,
+    edits: list[tuple[float, int, bytes]],
+    samples: list[tuple[str, bytes]],
     tmp_path: Path,
 ) -> None:
     name, data = samples[number % len(samples)]

@@ -200,9 +200,7 @@ def test_two_pulls_at_once_in_one_workspace(clone: Path, pivot: Command) -> None
     assert_complete(clone)
 
 
-def test_two_pushes_at_once(
-    project: Path, pivot: Command, bucket: str, server: S3Server
-) -> None:
+def test_two_pushes_at_once(project: Path, pivot: Command, bucket: str, server: S3Server) -> None:
     processes = [pivot.start("push", cwd=project) for _ in range(2)]
 
     said = []

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.conftest import Done, clean_environment
 from tests.interop.conftest import RealPivot
 
-PIPELINE = '''\
+PIPELINE = """\
 import os
 import pathlib
 import tempfile
@@ -54,7 +54,7 @@ with Pipeline("demo") as pipeline:
     clean = prep(raw)
     train(clean)
     tree(clean)
-'''
+"""
 
 
 def make_project(real: RealPivot, root: Path, url: str) -> Path:

@@ -63,9 +63,7 @@ def test_the_real_one_lists_what_we_set(project: Path, real: RealPivot) -> None:
     assert "rror" not in listed.err
 
 
-def test_the_real_one_lists_our_remotes_in_s3(
-    project: Path, real: RealPivot, bucket: str
-) -> None:
+def test_the_real_one_lists_our_remotes_in_s3(project: Path, real: RealPivot, bucket: str) -> None:
     listed = real("remote", "list", cwd=project)
 
     assert listed.code == 0, listed

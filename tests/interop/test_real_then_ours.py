@@ -24,9 +24,7 @@ def _shared_bucket(new_bucket: Callable[[], str]) -> str:
 
 
 @pytest.fixture(name="made", scope="module")
-def _made(
-    tmp_path_factory: pytest.TempPathFactory, real: RealPivot, shared_bucket: str
-) -> Path:
+def _made(tmp_path_factory: pytest.TempPathFactory, real: RealPivot, shared_bucket: str) -> Path:
     """A project that the real Pivot made and pushed; no test changes it."""
     root = tmp_path_factory.mktemp("real") / "made"
     project = make_project(real, root, f"s3://{shared_bucket}/p")

@@ -21,11 +21,11 @@ LOOPBACK = "127.0.0.1"
 LEASH = Path(__file__).with_name("leash.py")
 
 
-class NotHere(Exception):  # noqa: N818 - it reports a circumstance, not a failure
+class NotHere(Exception):
     """This server cannot be had on this machine; the message says why."""
 
 
-class NotReady(Exception):  # noqa: N818 - as above
+class NotReady(Exception):
     """A server did not come up; the message ends with the tail of its log."""
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,8 +37,8 @@ class S3Server:
         """Return the same server as somebody else sees it, whether it knows these keys or not."""
         return dataclasses.replace(self, access_key=access_key, secret_key=secret_key)
 
-    def make_bucket(self, name: str) -> None:
-        """Create a bucket; raises `botocore.exceptions.ClientError` when the server refuses."""
+    def client(self) -> Any:
+        """Make a boto3 client of this server, an independent witness; close it after use."""
         import boto3
         from botocore.config import Config
 
@@ -46,7 +47,7 @@ class S3Server:
             aws_secret_access_key=self.secret_key,
             region_name="us-east-1",
         )
-        client = session.client(
+        return session.client(
             "s3",
             endpoint_url=self.url,
             verify=None if self.ca_bundle is None else str(self.ca_bundle),
@@ -57,7 +58,8 @@ class S3Server:
                 response_checksum_validation="when_required",
             ),
         )
-        try:
-            client.create_bucket(Bucket=name)
-        finally:
-            client.close()
+
+    def make_bucket(self, name: str) -> None:
+        """Create a bucket; raises `botocore.exceptions.ClientError` when the server refuses."""
+        with contextlib.closing(self.client()) as s3:
+            s3.create_bucket(Bucket=name)

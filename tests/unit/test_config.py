@@ -6,19 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pivot.config import (
-    KEYS,
-    Config,
-    Level,
-    Link,
-    RemoteSettings,
-    Setting,
-    is_key,
-    load_config,
-    load_level,
-    parse_setting,
-)
+from pivot.config import Config, RemoteSettings, load_config, load_level
 from pivot.errors import InvalidDocument, UsageError
+from pivot.keys import KEYS, Level, Link, Setting, is_key, parse_setting
 from pivot.project import Project
 from tests.unit.values import write
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pivot.config import Level, load_level
+from pivot.config import load_level
 from pivot.config_file import set_key, unset_key
 from pivot.errors import InvalidDocument
+from pivot.keys import Level
 
 WRITTEN = """\
 # our team's settings

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pivot.cache import Cache
-from pivot.config import Link
+from pivot.keys import Link
 from pivot.objects import Directory, File, Output, files_of, object_name
 from pivot.placement import Placed, place
 from pivot.plan import Existing, plan_checkout
