@@ -6,6 +6,7 @@ import functools
 import os
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,6 @@ from pivot.errors import LocalError, RemoteDenied, RemoteError, RemoteUnavailabl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime
 
     import boto3
 
@@ -169,7 +169,9 @@ def _from_chain(
         except BotoCoreError as error:
             raise _not_to_be_had(remote.name, error) from error
         # Only botocore knows when they expire, and it has no public name for that.
-        expires_at = getattr(found, "_expiry_time", None)
+        expires_at: datetime | None = getattr(found, "_expiry_time", None)
+        if expires_at is not None:
+            expires_at = expires_at.astimezone(UTC)  # the only zone that obstore takes
         return Credentials(frozen.access_key, frozen.secret_key, frozen.token, expires_at)
 
     provide()  # what cannot be had is said now, not in the middle of a transfer

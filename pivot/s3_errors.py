@@ -22,6 +22,7 @@ _REGION = re.compile(
     r"<Region>\s*([a-z0-9-]+)\s*</Region>|expecting '([a-z0-9-]+)'"
     r"|<Endpoint>[^<]*s3[.-]([a-z]+-[a-z-]+-[0-9]+)\.amazonaws"
 )
+_NO_KEYS = re.compile(r"External AWS credential provider: (?:\w+: )?(.*)")
 _REDIRECTED = "incorrectly configured region"  # obstore's words for a 301 without an address
 
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
@@ -45,6 +46,8 @@ class Answer:
     connected: bool
     redirected: bool
     text: str
+    no_keys: str = ""
+    """Why there are no credentials any more."""
 
     @property
     def missing(self) -> bool:
@@ -83,6 +86,7 @@ def parse_answer(error: BaseException) -> Answer:
     status = _STATUS.search(text)
     code = _CODE.search(text)
     region = _REGION.search(text)
+    no_keys = _NO_KEYS.search(text)
     return Answer(
         int(status[1]) if status else 0,
         code[1] if code else "",
@@ -90,6 +94,7 @@ def parse_answer(error: BaseException) -> Answer:
         connected="kind: Connect" not in str(error),
         redirected=_REDIRECTED in text,
         text=_plain(text),
+        no_keys=no_keys[1] if no_keys else "",
     )
 
 
@@ -143,6 +148,10 @@ def _about_bucket(answer: Answer, url: str) -> RemoteError | None:
 
 
 def _about_credentials(answer: Answer, url: str) -> RemoteDenied | None:
+    if answer.no_keys:
+        return RemoteDenied(
+            f"{url}: {answer.no_keys}", hint="test them: aws sts get-caller-identity"
+        )
     if answer.code in _EXPIRED:
         return RemoteDenied(
             f"{url}: the AWS credentials have expired",

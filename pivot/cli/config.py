@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pivot.cli.options import EXIT_CODES, Common, common_options
+from pivot.cli.options import EXIT_CODES, Common, common_options, json_option
 from pivot.config import Config, load_config, load_level
 from pivot.errors import UsageError
 from pivot.keys import KEYS, Level, Setting, check_key, check_level, parse_setting
@@ -15,6 +15,7 @@ from pivot.project import user_config
 from pivot.report import dump, printable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from click.shell_completion import CompletionItem
@@ -35,7 +36,6 @@ def _complete_keys(
 _KEY = click.argument("key", shell_complete=_complete_keys)
 _GLOBAL = click.option("--global", "use_global", is_flag=True, help="The user's configuration.")
 _LOCAL = click.option("--local", "use_local", is_flag=True, help="The project's configuration.")
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group(epilog=EXIT_CODES)
@@ -58,8 +58,9 @@ def config() -> None:
 @_KEY
 @click.argument("value")
 @_GLOBAL
+@json_option
 @common_options
-def set_(common: Common, *, key: str, value: str, use_global: bool) -> None:
+def set_(common: Common, *, key: str, value: str, use_global: bool, as_json: bool) -> None:
     """Set KEY to VALUE; comments and other keys in the file stay."""
     from pivot.config_file import set_key  # noqa: PLC0415  the editor is heavy
 
@@ -67,31 +68,34 @@ def set_(common: Common, *, key: str, value: str, use_global: bool) -> None:
     setting = parse_setting(key, value)
     check_level(key, level)
     set_key(_path(common, level), key, setting)
-    common.say(f"Set {key} = {_words(setting)} in {level} config")
+    text = f"Set {key} = {_words(setting)} in {level} config"
+    tree = _change({key: setting}, level, changed=True)
+    common.answer(text, "config set", tree, as_json=as_json)
 
 
 @config.command(epilog=EXIT_CODES)
 @_KEY
 @_GLOBAL
+@json_option
 @common_options
-def unset(common: Common, *, key: str, use_global: bool) -> None:
+def unset(common: Common, *, key: str, use_global: bool, as_json: bool) -> None:
     """Remove KEY, so that its default or the user's value applies."""
     from pivot.config_file import unset_key  # noqa: PLC0415  the editor is heavy
 
     check_key(key)
     level = Level.GLOBAL if use_global else Level.LOCAL
     path = _path(common, level)
-    if path.exists() and unset_key(path, key):
-        common.say(f"Removed {key} from {level} config")
-    else:
-        common.say(f"Key {key} not set in {level} config")
+    removed = path.exists() and unset_key(path, key)
+    text = f"Removed {key} from" if removed else f"Key {key} not set in"
+    tree = _change({key: None}, level, changed=removed)
+    common.answer(f"{text} {level} config", "config unset", tree, as_json=as_json)
 
 
 @config.command(epilog=EXIT_CODES)
 @_KEY
 @_GLOBAL
 @_LOCAL
-@_JSON
+@json_option
 @common_options
 def get(common: Common, *, key: str, use_global: bool, use_local: bool, as_json: bool) -> None:
     """Print the value of KEY, and which level it comes from."""
@@ -103,7 +107,7 @@ def get(common: Common, *, key: str, use_global: bool, use_local: bool, as_json:
     else:
         value, level = load_level(_path(common, chosen), chosen).get(key, (None, chosen))
     if as_json:
-        click.echo(json.dumps({"key": key, "value": value, "source": str(level)}))
+        click.echo(json.dumps({"key": key, "value": _tree(value), "source": str(level)}))
     else:
         click.echo(f"{key} = {_words(value)} ({level})")
 
@@ -111,7 +115,7 @@ def get(common: Common, *, key: str, use_global: bool, use_local: bool, as_json:
 @config.command("list", epilog=EXIT_CODES)
 @_GLOBAL
 @_LOCAL
-@_JSON
+@json_option
 @common_options
 def list_(common: Common, *, use_global: bool, use_local: bool, as_json: bool) -> None:
     """Print every key with its value and the level that it comes from."""
@@ -156,6 +160,19 @@ def _one_level(*, use_global: bool, use_local: bool) -> Level | None:
     return Level.GLOBAL if use_global else Level.LOCAL if use_local else None
 
 
+def _change(
+    settings: Mapping[str, Setting | None], level: Level, *, changed: bool
+) -> dict[str, Json]:
+    tree: dict[str, Json] = {key: _tree(value) for key, value in settings.items()}
+    return {"changed": changed, "level": str(level), "settings": tree}
+
+
+def _tree(value: Setting | None) -> Json:
+    if isinstance(value, list):
+        return list(value)
+    return dict(value) if isinstance(value, dict) else value
+
+
 def _nested(settings: dict[str, tuple[Setting | None, Level]]) -> dict[str, Json]:
     tree: dict[str, Json] = {"remotes": {}}
     for key, (value, _) in sorted(settings.items()):
@@ -165,7 +182,7 @@ def _nested(settings: dict[str, tuple[Setting | None, Level]]) -> dict[str, Json
             inner = place.setdefault(section, {})
             assert isinstance(inner, dict)  # noqa: S101  keys are never sections too
             place = inner
-        place[name] = list(value) if isinstance(value, list) else value  # type: ignore[assignment]
+        place[name] = _tree(value)
     return tree
 
 

@@ -14,7 +14,7 @@ import click
 from pivot.config import load_config
 from pivot.errors import MEANINGS, PivotError, UsageError
 from pivot.project import Project, find_project, user_config
-from pivot.report import printable
+from pivot.report import dump, printable
 from pivot.transfer import Meter
 
 if TYPE_CHECKING:
@@ -24,13 +24,16 @@ if TYPE_CHECKING:
 
     from pivot.api import Setup
     from pivot.config import Config
-    from pivot.report import Report
+    from pivot.report import Json, Report
 
     Command = TypeVar("Command", bound=Callable[..., object])
 
 EXIT_CODES = "\b\nExit codes:\n" + "\n".join(
     f"  {code.value:<4} {meaning}" for code, meaning in MEANINGS.items()
 )
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,14 @@ class Common:
         """Print a line, unless quiet."""
         if not self.quiet:
             click.echo("\n".join(printable(line) for line in text.split("\n")))
+
+    def answer(self, text: str, command: str, tree: dict[str, Json], *, as_json: bool) -> None:
+        """Say what was changed, in words or in the form of `schemas/change.json`."""
+        if as_json:
+            head: dict[str, Json] = {"version": 1, "command": command}
+            click.echo(dump(head | tree))
+        else:
+            self.say(text)
 
     def _meter(self) -> Meter:
         from pivot.progress import BarMeter, LineMeter, VerboseMeter  # noqa: PLC0415

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pivot.cli.options import EXIT_CODES, Common, common_options, complete_remotes
+from pivot.cli.options import EXIT_CODES, Common, common_options, complete_remotes, json_option
 from pivot.errors import UsageError
-from pivot.keys import OPTIONS, parse_setting
+from pivot.keys import OPTIONS, Level, parse_setting
 from pivot.report import dump, printable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pivot.config import Config, RemoteSettings
     from pivot.report import Json
 
@@ -33,7 +35,7 @@ def remote() -> None:
 
 
 @remote.command("list", epilog=EXIT_CODES)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @common_options
 def list_(common: Common, *, as_json: bool) -> None:
     """Print every remote with its URL, and which one is the default."""
@@ -57,6 +59,7 @@ def list_(common: Common, *, as_json: bool) -> None:
 @click.option("--endpoint", metavar="URL", help="Of an S3-compatible service; else AWS.")
 @click.option("--region", metavar="NAME", help="Of the bucket; else found.")
 @click.option("--default", "as_default", is_flag=True, help="Make it the default.")
+@json_option
 @common_options
 def add(
     common: Common,
@@ -66,6 +69,7 @@ def add(
     endpoint: str | None,
     region: str | None,
     as_default: bool,
+    as_json: bool,
 ) -> None:
     """Add the remote NAME at URL: s3://bucket/prefix or file:///folder."""
     from pivot.config_file import set_key  # noqa: PLC0415  the editor is heavy
@@ -85,42 +89,50 @@ def add(
     settings = {key: parse_setting(key, text) for key, text in wanted.items()}
     for key, setting in settings.items():
         set_key(project.config, key, setting)
-    common.say(f"Added remote '{name}': {url}")
+    text = f"Added remote '{name}': {url}"
+    common.answer(text, "remote add", _change(wanted), as_json=as_json)
 
 
 @remote.command(epilog=EXIT_CODES)
 @_NAME
+@json_option
 @common_options
-def remove(common: Common, *, name: str) -> None:
+def remove(common: Common, *, name: str, as_json: bool) -> None:
     """Forget the remote NAME; what it holds is not touched."""
     from pivot.config_file import unset_key  # noqa: PLC0415  the editor is heavy
 
     project = common.project()
     config = common.config(project)
-    _known(config, name)
-    keys = [f"remotes.{name}", *(f"remote_options.{name}.{option}" for option in OPTIONS)]
-    if config.get("default_remote")[0] == name:
-        keys.append("default_remote")
-    removed = [unset_key(project.config, key) for key in keys]
-    if not removed[0]:
+    config.remote(name)
+    if config.get(f"remotes.{name}")[1] is Level.GLOBAL:
         raise UsageError(
             f"Remote '{name}' is in the user's configuration",
             hint=f"pivot config unset --global remotes.{name}",
         )
-    common.say(f"Removed remote '{name}'")
+    keys = [f"remotes.{name}", *(f"remote_options.{name}.{option}" for option in OPTIONS)]
+    if config.get("default_remote") == (name, Level.LOCAL):
+        keys.append("default_remote")
+    removed = {key: None for key in keys if unset_key(project.config, key)}
+    common.answer(f"Removed remote '{name}'", "remote remove", _change(removed), as_json=as_json)
 
 
 @remote.command(epilog=EXIT_CODES)
 @_NAME
+@json_option
 @common_options
-def default(common: Common, *, name: str) -> None:
+def default(common: Common, *, name: str, as_json: bool) -> None:
     """Make NAME the default remote."""
     from pivot.config_file import set_key  # noqa: PLC0415  the editor is heavy
 
     project = common.project()
-    _known(common.config(project), name)
+    common.config(project).remote(name)
     set_key(project.config, "default_remote", name)
-    common.say(f"Set default remote to '{name}'")
+    text = f"Set default remote to '{name}'"
+    common.answer(text, "remote default", _change({"default_remote": name}), as_json=as_json)
+
+
+def _change(settings: Mapping[str, str | None]) -> dict[str, Json]:
+    return {"changed": True, "level": str(Level.LOCAL), "settings": dict(settings)}
 
 
 def _tree(found: RemoteSettings, default: str) -> Json:
@@ -130,10 +142,6 @@ def _tree(found: RemoteSettings, default: str) -> Json:
         "default": found.name == default,
     }
     return tree | {key: getattr(found, key) for key in OPTIONS if getattr(found, key)}
-
-
-def _known(config: Config, name: str) -> RemoteSettings:
-    return config.remote(name)
 
 
 def _default(config: Config) -> str:

@@ -13,6 +13,7 @@ from pivot.cli.options import (
     common_options,
     complete_remotes,
     complete_targets,
+    json_option,
 )
 from pivot.errors import UsageError
 from pivot.keys import Link
@@ -38,7 +39,6 @@ that the lock and .pvt files of the project refer to.
 )
 
 _TARGETS = click.argument("targets", nargs=-1, shell_complete=complete_targets)
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print a JSON report.")
 _DRY_RUN = click.option(
     "-n", "--dry-run", is_flag=True, help="Print the plan: paths, bytes, totals. Change nothing."
 )
@@ -103,7 +103,7 @@ def _links(mode: str | None) -> tuple[Link, ...] | None:
 @_DRY_RUN
 @click.option("--all-cache", is_flag=True, help="Push all that is cached, old versions included.")
 @_ON_MISS
-@_JSON
+@json_option
 @common_options
 def push(
     common: Common,
@@ -139,7 +139,7 @@ def push(
 @_remote_options
 @_DRY_RUN
 @_ON_MISS
-@_JSON
+@json_option
 @common_options
 def fetch(
     common: Common,
@@ -167,7 +167,7 @@ def fetch(
 @click.option("-n", "--dry-run", is_flag=True, help="Print the plan. Change nothing.")
 @_checkout_options
 @_ON_MISS
-@_JSON
+@json_option
 @common_options
 def checkout(
     common: Common,
@@ -203,7 +203,7 @@ def checkout(
 @_DRY_RUN
 @_checkout_options
 @_ON_MISS
-@_JSON
+@json_option
 @common_options
 def pull(
     common: Common,

@@ -44,7 +44,7 @@ LACKS: Mapping[str, frozenset[str]] = {
     "ceph": frozenset(),
     "swift": frozenset({CONDITIONAL_PUT}),
 }
-"""What a server does for nobody; `test_abilities` asks the servers whether that is so."""
+"""What a server does for nobody; a test asks each of them whether that is so."""
 
 
 def chosen_kinds() -> tuple[str, ...]:
@@ -87,8 +87,8 @@ class Folder:
         return sorted(path.name for path in self.root.iterdir())
 
     def pending_uploads(self) -> list[str]:
-        """List what began to arrive and did not end: in a folder it would show as a file."""
-        return []
+        """List what began to arrive and did not end: any file, where nothing arrived."""
+        return self.names()
 
     def need(self, ability: str) -> None:
         """Skip a test of what cannot be done here; a folder can do all."""

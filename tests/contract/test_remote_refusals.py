@@ -89,5 +89,5 @@ def test_a_download_from_a_missing_bucket_is_an_error_of_the_remote(s3: Bucket) 
         remote.download(digests(1)[0])
 
 
-def test_a_server_lacks_no_more_than_is_known(s3: Bucket) -> None:
+def test_a_server_lacks_only_what_is_known(s3: Bucket) -> None:
     assert s3.lacks() == LACKS[s3.kind]

@@ -280,4 +280,4 @@ def test_version_and_help_load_neither_obstore_nor_yaml(
     packages = loaded(bare_pivot, option, cwd=tmp_path)
 
     assert "click" in packages
-    assert packages.isdisjoint({"obstore", "yaml", "xxhash", *HEAVY})
+    assert packages.isdisjoint({"obstore", "yaml", *HEAVY})

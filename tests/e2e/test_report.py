@@ -161,6 +161,41 @@ def test_the_lists_have_the_form_of_their_schemas(
     assert {remote["name"] for remote in remotes["remotes"]} == {"lab", "nas"}
 
 
+@pytest.mark.parametrize(
+    ("command", "changed"),
+    [
+        ("config set remote.jobs 7", {"remote.jobs": 7}),
+        ("config set cache.checkout_mode copy,symlink", {"cache.checkout_mode": ["copy", "symlink"]}),
+        ("config unset folders.nas", None),
+        ("config unset remote.jobs", {"remote.jobs": None}),
+        ("remote add origin s3://b/p --default", {"remotes.origin": "s3://b/p", "default_remote": "origin"}),
+        ("remote default nas", {"default_remote": "nas"}),
+        ("remote remove nas", {"remotes.nas": None}),
+    ],
+)  # fmt: skip
+def test_a_change_is_reported_in_the_form_of_its_schema(
+    command: str, changed: dict[str, Any] | None, built: ProjectBuilder, bare_pivot: Command
+) -> None:
+    done = bare_pivot(*command.split(), "--json", cwd=built.root)
+
+    if changed is None:
+        assert (done.code, valid(done.out, "report")["exit_code"]) == (2, 2)
+    else:
+        assert valid(done.out, "change")["settings"] == changed
+
+
+def test_one_value_and_a_new_project_have_the_form_of_their_schemas(
+    built: ProjectBuilder, bare_pivot: Command, tmp_path: Path
+) -> None:
+    for key in ("remote.jobs", "cache.checkout_mode", "resources", "remotes.none"):
+        asked = bare_pivot("config", "get", key, "--json", cwd=built.root)
+        assert valid(asked.out, "value")["key"] == key
+    (tmp_path / "new").mkdir()
+    made = bare_pivot("init", "--json", cwd=tmp_path / "new")
+
+    assert ".pivot/" in valid(made.out, "change")["created"]
+
+
 @pytest.mark.parametrize("command", ["config list", "remote list"])
 def test_a_list_that_cannot_be_made_reports_why(
     command: str, built: ProjectBuilder, bare_pivot: Command
@@ -173,7 +208,7 @@ def test_a_list_that_cannot_be_made_reports_why(
     assert valid(done.out, "report")["command"] == command.split(maxsplit=1)[0]
 
 
-@pytest.mark.parametrize("name", ["report", "config", "remotes"])
+@pytest.mark.parametrize("name", ["report", "config", "remotes", "change", "value"])
 def test_the_schemas_explain_all_and_allow_nothing_else(name: str) -> None:
     form = json.loads((SCHEMAS / f"{name}.json").read_text())
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.buckets import client
-from tests.conftest import Command
+from tests.conftest import Command, Done
 from tests.e2e.weather import leftovers, through, without_cache
 from tests.projects import ProjectBuilder, digest
 from tests.servers import S3Server, rclone
@@ -28,31 +28,35 @@ JOBS = 20
 class Run:
     """What a process left and what it took at most."""
 
-    code: int
-    report: dict[str, object]
+    done: Done
     memory: int
     descriptors: int
 
 
 def measure(pivot: Command, *arguments: str, cwd: Path) -> Run:
-    """Run a command with a JSON report and watch it."""
-    with pivot.start(*arguments, "--json", "-q", cwd=cwd) as process:
+    """Run a command and watch it."""
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pivot", *arguments],
+            cwd=cwd,
+            env=pivot.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+        )
         descriptors = 0
         while True:
             pid, status, usage = os.wait4(process.pid, os.WNOHANG)
             if pid:
                 break
-            try:
+            with contextlib.suppress(OSError):  # it may just have ended
                 descriptors = max(descriptors, len(os.listdir(f"/proc/{process.pid}/fd")))
-            except OSError:
-                continue  # it has just ended
             time.sleep(0.02)
         process.returncode = os.waitstatus_to_exitcode(status)
-        assert process.stdout is not None
-        assert process.stderr is not None
-        report = process.stdout.read()
-        assert not process.returncode, (report[-2000:], process.stderr.read())
-        return Run(process.returncode, json.loads(report), usage.ru_maxrss * 1024, descriptors)
+        out.seek(0)
+        err.seek(0)
+        done = Done(process.returncode, out.read(), err.read())
+    return Run(done, usage.ru_maxrss * 1024, descriptors)
 
 
 @pytest.fixture(name="place")
@@ -77,6 +81,7 @@ def _command(quick: S3Server, pivot: Command) -> Command:
 
 
 def assert_frugal(run: Run) -> None:
+    assert run.done.code == 0, run.done
     assert run.memory < 200 * MEGABYTE, f"{run.memory / MEGABYTE:.0f} MiB"
     assert run.descriptors <= 2 * JOBS + 32
 
@@ -146,7 +151,7 @@ def test_foreign_objects_below_the_prefix_cost_little_and_stay(
     builder.config(f"remotes:\n  origin: s3://{bucket}/p\n")
     clone = without_cache(builder.root, tmp_path / "clone")
     first = pivot("push", cwd=builder.root)
-    with closing(client(server)) as s3:
+    with contextlib.closing(server.client()) as s3:
         for number in range(300):
             name = digest(b"foreign %d" % number)
             s3.put_object(Bucket=bucket, Key=f"p/files/{name[:2]}/{name[2:]}", Body=b"foreign")
