@@ -37,7 +37,7 @@ def aws_files(command: Command, *, config: str = "", credentials: str = "") -> N
 
 
 def test_the_environment(project: Path, bare_pivot: Command, server: S3Server) -> None:
-    done = bare_pivot("push", cwd=project, **server.environment())
+    done = Command(bare_pivot.home, server.environment())("push", cwd=project)
 
     assert done.code == 0, done
 
@@ -55,12 +55,13 @@ def test_a_profile_of_the_shared_files(
             f"aws_secret_access_key = {server.secret_key}\n"
         ),
     )
-    variables = {"AWS_PROFILE": "lab"} if how == "AWS_PROFILE" else {}
-    if not variables:
-        key = "remote_options.origin.profile"
-        bare_pivot("config", "set", "--global", key, "lab", cwd=project)
+    if how == "AWS_PROFILE":
+        command = Command(bare_pivot.home, {"AWS_PROFILE": "lab"})
+    else:
+        command = bare_pivot
+        command("config", "set", "--global", "remote_options.origin.profile", "lab", cwd=project)
 
-    done = bare_pivot("push", cwd=project, **variables)
+    done = command("push", cwd=project)
 
     assert done.code == 0, done
     assert len(buckets.keys(server, bucket)) == OBJECTS
@@ -90,12 +91,13 @@ def test_keys_of_the_environment_with_the_endpoint_of_a_file(
     project: Path, bare_pivot: Command, server: S3Server
 ) -> None:
     aws_files(bare_pivot, config=f"[default]\nregion = us-east-1\nendpoint_url = {server.url}\n")
-    keys = {
-        "AWS_ACCESS_KEY_ID": server.access_key,
-        "AWS_SECRET_ACCESS_KEY": server.secret_key,
-    }
 
-    done = bare_pivot("push", cwd=project, **keys)
+    done = bare_pivot(
+        "push",
+        cwd=project,
+        AWS_ACCESS_KEY_ID=server.access_key,
+        AWS_SECRET_ACCESS_KEY=server.secret_key,
+    )
 
     assert done.code == 0, done
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import math
 import socket
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 
 from tests import buckets
 from tests.conftest import Command
+from tests.e2e.forward import forward_proxy
 from tests.e2e.weather import (
     OBJECTS,
     OUTPUTS,
@@ -231,12 +228,13 @@ def test_nothing_that_is_said_contains_a_secret(
 ) -> None:
     proxy, command = weather
     secrets = {"AWS_SECRET_ACCESS_KEY": "topsecretkey", "AWS_SESSION_TOKEN": "topsecrettoken"}
-    said = [command("-v", "pull", "-v", cwd=clone, **secrets)]
+    command = Command(command.home, {**command.variables, **secrets})
+    said = [command("-v", "pull", "-v", cwd=clone)]
     proxy.slow_down(math.inf)
-    said.append(command("-v", "push", cwd=project, **secrets))
+    said.append(command("-v", "push", cwd=project))
     proxy.heal()
     proxy.deny_all("SignatureDoesNotMatch")
-    said.append(command("-vv", "push", "--json", cwd=project, **secrets))
+    said.append(command("-vv", "push", "--json", cwd=project))
 
     for done in said:
         assert done.code != 0, done
@@ -244,60 +242,13 @@ def test_nothing_that_is_said_contains_a_secret(
             assert word not in done.out + done.err, done
 
 
-class _ForwardProxy(BaseHTTPRequestHandler):
-    """A plain HTTP proxy, as companies have it between their machines and the world."""
-
-    protocol_version = "HTTP/1.0"
-    seen: list[str]
-
-    def relay(self) -> None:
-        self.seen.append(self.path)
-        length = int(self.headers.get("Content-Length", 0))
-        body = self.rfile.read(length) if length else None
-        headers = {k: v for k, v in self.headers.items() if not k.lower().startswith("proxy-")}
-        request = Request(self.path, body, headers, method=self.command)
-        opener = build_opener(ProxyHandler({}))
-        opener.addheaders = []
-        with _any_status(opener, request) as answer:
-            self.send_response_only(answer.status)
-            for name, value in answer.headers.items():
-                if name.lower() not in {"connection", "transfer-encoding"}:
-                    self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(answer.read())
-
-    do_GET = do_HEAD = do_PUT = relay
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Keep the output of the tests clean."""
-
-
-@contextmanager
-def _any_status(opener, request):
-    from urllib.error import HTTPError
-
-    try:
-        with opener.open(request, timeout=30) as answer:
-            yield answer
-    except HTTPError as error:
-        with error:
-            yield error
-
-
 def test_http_proxy_is_honoured(
     project: Path, pivot: Command, bucket: str, server: S3Server
 ) -> None:
-    handler = type("Handler", (_ForwardProxy,), {"seen": []})
-    with ThreadingHTTPServer((LOOPBACK, 0), handler) as company:
-        thread = threading.Thread(target=company.serve_forever, args=(0.05,))
-        thread.start()
-        url = f"http://{LOOPBACK}:{company.server_address[1]}"
-
+    with forward_proxy() as (url, seen):
         done = pivot("push", cwd=project, http_proxy=url, HTTP_PROXY=url)
-        company.shutdown()
-        thread.join()
 
     assert done.code == 0, done
     assert len(buckets.keys(server, bucket)) == OBJECTS
-    assert len(handler.seen) >= OBJECTS
-    assert all(urlsplit(target).netloc == urlsplit(server.url).netloc for target in handler.seen)
+    assert len(seen) >= OBJECTS
+    assert {urlsplit(target).netloc for target in seen} == {urlsplit(server.url).netloc}

@@ -1,4 +1,4 @@
-"""What the tests of bad days share: small projects whose objects are known, and what must not be."""
+"""What the tests of bad days share: small projects, a bad line, and what must not be left."""
 
 from __future__ import annotations
 

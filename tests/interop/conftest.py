@@ -71,8 +71,8 @@ def install(python: Path) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs at once make it once
         if not ready.exists() or ready.read_text() != wanted:
             subprocess.run([python, "-m", "venv", "--clear", VENV], check=True, timeout=120)
-            pip = [VENV / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-deps"]
-            pins = ["--require-hashes", "-r", REQUIREMENTS]
+            pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-deps"]
+            pins = ["--require-hashes", "-r", str(REQUIREMENTS)]
             subprocess.run([*pip, *pins], check=True, timeout=900)
             ready.write_text(wanted)
     finally:

@@ -43,7 +43,8 @@ def tree(clean: str) -> Annotated[pathlib.Path, loaders.PathOnly()]:
     (made / "run.sh").write_text("#!/bin/sh\\n")
     os.chmod(made / "run.sh", 0o755)
     (made / "run-not.sh").write_text("#!/bin/sh\\n")
-    for name in ("1e5", "123", "true", "null", "colon: x", "-dash", "caf\\u00e9", "a b", "#x", "%41"):
+    odd = ("1e5", "123", "true", "null", "colon: x", "-dash", "caf\\u00e9", "a b", "#x", "%41")
+    for name in odd:
         (made / name).write_text(name)
     (made / "zero").write_text("")
     return made

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import obstore
 import pytest
@@ -230,3 +231,21 @@ def test_an_error_of_any_other_form_becomes_a_short_sentence(error: Exception) -
     assert isinstance(said, ObjectUnreachable)
     assert 0 < len(said.message) <= 200
     assert "secret" not in said.message
+
+
+def test_credentials_that_cannot_be_renewed_are_said_to_be_the_matter() -> None:
+    def provide() -> Any:
+        raise RemoteDenied("origin: AWS credentials cannot be had: the SSO session is over")
+
+    config = {"region": "us-east-1", "endpoint": "http://127.0.0.1:9"}
+    options = {"allow_http": True}
+    store = S3Store("b", config=config, client_options=options, credential_provider=provide)
+    with pytest.raises(BaseError) as caught:
+        obstore.head(store, "x")
+
+    error = of_object(parse_answer(caught.value), "s3://b/p")
+
+    assert isinstance(error, RemoteDenied)
+    assert (
+        error.message == "s3://b/p: origin: AWS credentials cannot be had: the SSO session is over"
+    )
