@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import re
@@ -10,17 +11,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pivot.errors import LocalError, RemoteDenied, RemoteError, RemoteUnavailable
+from pivot.errors import LocalError, RemoteDenied, RemoteError, RemoteUnavailable, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import boto3
 
     from pivot.config import RemoteSettings
 
 DEFAULT_REGION = "us-east-1"
-_AWS_ENDPOINT = re.compile(r"https://s3(?:[.-][a-z0-9-]+)*\.amazonaws\.com")
+_COMMERCIAL_ENDPOINT = re.compile(r"https://s3(?:\.[a-z]{2}(?:-[a-z]+)+-\d+)?\.amazonaws\.com")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +52,9 @@ def find_access(remote: RemoteSettings, bucket: str, environment: Mapping[str, s
     """Walk AWS's standard chain: environment, shared files, SSO, web identity, container, instance.
 
     boto3 is loaded only where the environment does not say it all. Raises `RemoteDenied` when
-    there are no credentials, or they cannot be had.
+    there are no credentials, or they cannot be had; `UsageError`, `LocalError`.
     """
-    endpoint = (
-        remote.endpoint
-        or environment.get("AWS_ENDPOINT_URL_S3")
-        or environment.get("AWS_ENDPOINT_URL")
-        or None
-    )
+    endpoint = remote.endpoint or _endpoint(environment)
     region = (
         remote.region
         or environment.get("AWS_REGION")
@@ -67,7 +63,7 @@ def find_access(remote: RemoteSettings, bucket: str, environment: Mapping[str, s
     )
     authorities = _authorities(environment)
     plain = None if remote.profile else _plain_credentials(environment)
-    if plain is not None and ((endpoint and region) or not _has_config_file(environment)):
+    if plain is not None and _says_it_all(endpoint, region, environment):
         if region is None:
             region = DEFAULT_REGION if endpoint else find_bucket_region(bucket)
         find_region = None if endpoint else functools.partial(find_bucket_region, bucket)
@@ -86,13 +82,13 @@ def find_bucket_region(
     from botocore.config import Config  # noqa: PLC0415
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
-    client = (session or boto3.Session()).client(
-        "s3",
-        endpoint_url=endpoint,
-        region_name=DEFAULT_REGION,
-        config=Config(connect_timeout=5, read_timeout=10, retries={"max_attempts": 1}),
-    )
     try:
+        client = (session or boto3.Session()).client(
+            "s3",
+            endpoint_url=endpoint,
+            region_name=DEFAULT_REGION,
+            config=Config(connect_timeout=5, read_timeout=10, retries={"max_attempts": 1}),
+        )
         answer = client.head_bucket(Bucket=bucket)
     except ClientError as error:
         answer = error.response
@@ -100,10 +96,21 @@ def find_bucket_region(
             raise RemoteError(
                 f"s3://{bucket}: there is no such bucket", hint="check the name: aws s3 ls"
             ) from error
-    except BotoCoreError as error:
+    except (BotoCoreError, ValueError) as error:
         raise RemoteUnavailable(f"s3://{bucket}: cannot find its region: {error}") from error
     headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     return str(headers.get("x-amz-bucket-region") or DEFAULT_REGION)
+
+
+def _endpoint(environment: Mapping[str, str]) -> str | None:
+    if environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
+        return None
+    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"):
+        if url := environment.get(name, "").strip():
+            if not re.match(r"https?://[^/\s]+", url):
+                raise UsageError(f"{name} must be a URL such as https://s3.example.org, got: {url}")
+            return url
+    return None
 
 
 def _plain_credentials(environment: Mapping[str, str]) -> Credentials | None:
@@ -113,21 +120,35 @@ def _plain_credentials(environment: Mapping[str, str]) -> Credentials | None:
     return Credentials(key_id, secret, token, None) if key_id and secret else None
 
 
-def _has_config_file(environment: Mapping[str, str]) -> bool:
-    """Tell whether a file may set the endpoint or region that the environment leaves open."""
+def _says_it_all(endpoint: str | None, region: str | None, environment: Mapping[str, str]) -> bool:
+    """Tell whether neither a file nor AWS's table of endpoints can add to what is known."""
     named = environment.get("AWS_CONFIG_FILE") or "~/.aws/config"
-    return os.path.exists(os.path.expanduser(named))
+    if os.path.exists(os.path.expanduser(named)) and not (endpoint and region):
+        return False
+    special = (
+        (region or "").startswith(("cn-", "us-iso", "eu-isoe"))
+        or environment.get("AWS_USE_FIPS_ENDPOINT", "").lower() == "true"
+        or environment.get("AWS_USE_DUALSTACK_ENDPOINT", "").lower() == "true"
+    )
+    return bool(endpoint) or not special
 
 
 def _authorities(environment: Mapping[str, str]) -> str | None:
     """Read the certificate authorities to trust beside the system's own."""
     for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
         if path := environment.get(name):
-            try:
-                return Path(path).read_text(encoding="ascii", errors="replace")
-            except OSError as error:
-                raise LocalError(f"{name} names {path}: {error.strerror}") from error
+            return _read_authorities(name, path)
     return None
+
+
+def _read_authorities(name: str, path: str) -> str:
+    try:
+        text = Path(path).read_text(encoding="ascii", errors="replace")
+    except OSError as error:
+        raise LocalError(f"{name} names {path}: {error.strerror}") from error
+    if "-----BEGIN CERTIFICATE-----" not in text:
+        raise UsageError(f"{name} names {path}, which holds no PEM certificate")
+    return text
 
 
 def _from_chain(
@@ -138,10 +159,11 @@ def _from_chain(
     authorities: str | None,
 ) -> Access:
     import boto3  # noqa: PLC0415
-    from botocore.exceptions import BotoCoreError, ProfileNotFound  # noqa: PLC0415
+    from botocore.session import Session  # noqa: PLC0415
 
-    try:
-        session = boto3.Session(profile_name=remote.profile or None)
+    with _asking(remote.name):
+        core = Session(profile=remote.profile or None)
+        session = boto3.Session(botocore_session=core, region_name=region)
         found = session.get_credentials()
         if found is None:
             raise RemoteDenied(
@@ -150,26 +172,20 @@ def _from_chain(
                 hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run "
                 "'aws configure'",
             )
-        if not endpoint:
-            meta = session.client("s3").meta
-            region = region or (None if meta.region_name == "aws-global" else meta.region_name)
-            if not _AWS_ENDPOINT.fullmatch(meta.endpoint_url):
-                endpoint = meta.endpoint_url
         region = region or session.region_name
+        if not endpoint:
+            url = session.client("s3").meta.endpoint_url
+            endpoint = None if _COMMERCIAL_ENDPOINT.fullmatch(url) else url
+        if authorities is None and (path := core.get_config_variable("ca_bundle")):
+            authorities = _read_authorities("ca_bundle of the AWS profile", path)
         if region is None:
             region = DEFAULT_REGION if endpoint else find_bucket_region(bucket, session=session)
-    except ProfileNotFound as error:
-        raise RemoteDenied(f"{remote.name}: {error}", hint="aws configure list-profiles") from error
-    except BotoCoreError as error:
-        raise _not_to_be_had(remote.name, error) from error
 
     def provide() -> Credentials:
-        try:
+        with _asking(remote.name):
             frozen = found.get_frozen_credentials()
-        except BotoCoreError as error:
-            raise _not_to_be_had(remote.name, error) from error
-        # Only botocore knows when they expire, and it has no public name for that.
-        expires_at: datetime | None = getattr(found, "_expiry_time", None)
+            # Only botocore knows when they expire, and it has no public name for that.
+            expires_at: datetime | None = getattr(found, "_expiry_time", None)
         if expires_at is not None:
             expires_at = expires_at.astimezone(UTC)  # the only zone that obstore takes
         return Credentials(frozen.access_key, frozen.secret_key, frozen.token, expires_at)
@@ -179,11 +195,19 @@ def _from_chain(
     return Access(endpoint, region, provide, authorities, None if endpoint else find_region)
 
 
-def _not_to_be_had(name: str, error: Exception) -> RemoteDenied:
-    said = " ".join(str(error).split())
-    hint = (
-        "run 'aws sso login', then try again"
-        if "SSO" in said or "sso" in said
-        else ("test them: aws sts get-caller-identity")
-    )
-    return RemoteDenied(f"{name}: AWS credentials cannot be had: {said}", hint=hint)
+@contextlib.contextmanager
+def _asking(name: str) -> Iterator[None]:
+    """Say in a sentence what any link of the chain may raise; botocore lets much through."""
+    from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound  # noqa: PLC0415
+
+    try:
+        yield
+    except ProfileNotFound as error:
+        raise RemoteDenied(f"{name}: {error}", hint="aws configure list-profiles") from error
+    except (BotoCoreError, ClientError, RuntimeError, ValueError, OSError) as error:
+        said = " ".join(str(error).split())
+        sso = "sso" in said.lower()
+        raise RemoteDenied(
+            f"{name}: AWS credentials cannot be had: {said}",
+            hint="run 'aws sso login'" if sso else "test them: aws sts get-caller-identity",
+        ) from error

@@ -111,7 +111,7 @@ def load_level(path: Path, level: Level) -> dict[str, tuple[Setting, Level]]:
         return {}
     settings: dict[str, tuple[Setting, Level]] = {}
     problems: list[str] = []
-    for key, value in _flatten(mapping(load_yaml(path), path)):
+    for key, value in _flatten(mapping(load_yaml(path, follow=True), path)):
         if key in settings:
             problems.append(f"'{key}' stands in 'remotes' and in 'folders'")
         try:

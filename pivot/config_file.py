@@ -119,7 +119,7 @@ def _read(path: Path, yaml: _Yaml) -> tuple[str, Tree]:
 
     if not path.exists():
         return "", CommentedMap()
-    mapping(load_yaml(path), path)  # its limits and its errors come first
+    mapping(load_yaml(path, follow=True), path)  # its limits and its errors come first
     text = path.read_text(encoding="utf-8-sig")
     try:
         loaded = yaml.load(text)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
+import stat
 import tempfile
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -27,15 +29,22 @@ MAX_DEPTH = 100
 MAX_ALIASES = 1000
 
 
-def load_yaml(path: Path) -> Value:
+def load_yaml(path: Path, *, follow: bool = False) -> Value:
     """Read a YAML file with every scalar as text, so that a hash such as `1234e56789012345` stays.
 
-    An empty file is an empty mapping. Raises `InvalidDocument` with the line, `LocalError`.
+    An empty file is an empty mapping. Only a regular file is read, and a symlink to one with
+    *follow*. Raises `InvalidDocument` with the line, `LocalError`.
     """
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW)
     try:
-        with path.open("rb") as file:
+        descriptor = os.open(path, flags)
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise InvalidDocument(path, ["is not a regular file"])
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise InvalidDocument(path, ["is a symlink, which is not followed"]) from error
         raise local_error(error, path) from error
     return parse_yaml(data, path)
 

@@ -7,6 +7,7 @@ import functools
 import math
 import os
 import threading
+import time
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -19,6 +20,7 @@ from pivot.errors import (
     ObjectError,
     ObjectMissing,
     ObjectRefused,
+    ObjectUnreachable,
     PivotError,
     RemoteDenied,
     local_error,
@@ -109,7 +111,7 @@ class S3Remote:
             raise ObjectDamaged(f"{source} has {found} bytes instead of {size}")
         chunks = verified(read_chunks(source), digest, found)
         if found > PART:  # parts know no condition: what is there is asked for once more
-            if self._is_there(digest):
+            if self._size_there(digest) == found:
                 return True
             self._put_parts(digest, chunks, found, count)
             return False
@@ -185,12 +187,12 @@ class S3Remote:
                 raise unavailable(error.message, self.url) from error
             self._head(digest, found)
 
-    def _is_there(self, digest: Digest) -> bool:
+    def _size_there(self, digest: Digest) -> int | None:
+        """Ask for the size of one object; `None` when it is not there, or we may not know."""
         try:
-            self._call(lambda store: obstore.head(store, object_name(digest)))
+            return self._call(lambda store: obstore.head(store, object_name(digest)))["size"]
         except (ObjectMissing, ObjectRefused):
-            return False
-        return True
+            return None
 
     def _explain(self, digest: Digest) -> None:
         """Ask once by GET why HEAD failed: only GET has words for "no such bucket", "bad keys"."""
@@ -233,15 +235,29 @@ class S3Remote:
             return True
 
     def _put(self, digest: Digest, data: bytes) -> bool:
-        """Store *data* unless it is there; a service without conditions was asked before."""
+        """Store *data* unless it is there; tell whether it was."""
+        for pause in (0.0, 0.5, 1.0, 2.0):
+            time.sleep(pause)
+            if self._try_put(digest, data):
+                return False
+            # "There already" may be meant, or only that another write is under way (409).
+            size = self._size_there(digest)
+            if size == len(data):
+                return True
+            if size is not None:
+                raise ObjectDamaged(f"the remote holds {size} bytes instead of {len(data)}")
+        raise ObjectUnreachable("the service keeps saying that somebody else is writing it")
+
+    def _try_put(self, digest: Digest, data: bytes) -> bool:
+        """Store *data* if nothing is there; a service without conditions was asked before."""
         conditional = self._conditional
         store = self._stores.trial if conditional is None else self._stores.writes
         mode: Literal["create", "overwrite"] = "overwrite" if conditional is False else "create"
-        was_there = False
+        stored = True
         try:
             obstore.put(store, object_name(digest), data, mode=mode, use_multipart=False)
         except AlreadyExistsError:
-            was_there = True
+            stored = False
         except _FOREIGN as error:
             answer = parse_answer(error)
             if mode == "create" and answer.unconditional:
@@ -250,10 +266,10 @@ class S3Remote:
                 self._conditional = self._conditional is not False
             else:
                 raise self._not_written(answer) from error
-            return self._put(digest, data)
+            return self._try_put(digest, data)
         if conditional is None:
             self._conditional = self._conditional is not False
-        return was_there
+        return stored
 
     def _put_parts(
         self, digest: Digest, chunks: Iterator[bytes], size: int, count: Callable[[int], None]

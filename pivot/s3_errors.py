@@ -33,7 +33,9 @@ _WRONG_REGION = frozenset(
     {"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException"}
 )
 _ARCHIVED = "InvalidObjectState"
-_BUSY = frozenset({"SlowDown", "TooManyRequests", "RequestLimitExceeded", "ServiceUnavailable"})
+_BUSY = frozenset(
+    {"SlowDown", "TooManyRequests", "RequestLimitExceeded", "ServiceUnavailable", "RequestTimeout"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def parse_answer(error: BaseException) -> Answer:
         next(filter(None, region.groups())) if region else "",
         connected="kind: Connect" not in str(error),
         redirected=_REDIRECTED in text,
-        text=_plain(text),
+        text=_plain(text) if status else _cause(str(error)),
         no_keys=no_keys[1] if no_keys else "",
     )
 
@@ -183,6 +185,26 @@ def _no_connection(answer: Answer, url: str) -> RemoteUnavailable:
         f"{url}: no connection: {answer.text}",
         hint="check the network, proxy and endpoint (AWS_ENDPOINT_URL, remote_options)",
     )
+
+
+_CAUSES = {
+    "dns error": "its name is not known",
+    "invalid peer certificate": "its certificate is not trusted (AWS_CA_BUNDLE names authorities)",
+    "Connection refused": "connection refused",
+    "unsuccessful tunnel": "the proxy does not let us through",
+    "TimedOut": "no answer in time",
+    "kind: Timeout": "no answer in time",
+    "Connection reset": "connection reset",
+    "ConnectionReset": "connection reset",
+    "IncompleteMessage": "connection closed in the middle of an answer",
+}
+
+
+def _cause(text: str) -> str:
+    """Say why there was no answer, and from where: what obstore knows is in its debug text."""
+    cause = next((words for sign, words in _CAUSES.items() if sign in text), _plain(text))
+    server = re.search(r"https?://[^/?\s]+", text)
+    return f"{server[0]}: {cause}" if server else cause
 
 
 def _plain(text: str) -> str:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from pivot import __version__
+from pivot.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from obstore.store import ClientConfig, S3Config, S3Credential
 
     from pivot.aws import Access
@@ -72,12 +78,29 @@ def open_stores(url: S3Url, access: Access, limits: Limits, region: str) -> Stor
         )
 
     silence = f"{limits.read_timeout}s"
-    return Stores(
-        store({"timeout": _FIRST_ANSWER}, min(limits.retries, _FIRST_TRIES), _FIRST_PATIENCE),
-        store({"timeout": _SLOWEST_READ, "read_timeout": silence}, limits.retries, _PATIENCE),
-        store({"timeout": _SLOWEST_PART}, limits.retries, _PATIENCE),
-        store({"timeout": _SLOWEST_PART}, 0, _PATIENCE),
-    )
+    with _own_options_alone(url):
+        return Stores(
+            store({"timeout": _FIRST_ANSWER}, min(limits.retries, _FIRST_TRIES), _FIRST_PATIENCE),
+            store({"timeout": _SLOWEST_READ, "read_timeout": silence}, limits.retries, _PATIENCE),
+            store({"timeout": _SLOWEST_PART}, limits.retries, _PATIENCE),
+            store({"timeout": _SLOWEST_PART}, 0, _PATIENCE),
+        )
+
+
+@contextlib.contextmanager
+def _own_options_alone(url: S3Url) -> Iterator[None]:
+    """Hide the AWS variables from obstore, which reads many on its own, some that AWS never had.
+
+    They would contradict what `aws` found, and a wrong value ends in a panic.
+    """
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("AWS_")}
+    try:
+        yield
+    except (BaseError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"s3://{url.bucket}/{url.prefix}: cannot be opened: {reason}") from error
+    finally:
+        os.environ.update(hidden)
 
 
 def _client(access: Access, limits: Limits) -> ClientConfig:

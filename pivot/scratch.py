@@ -35,10 +35,7 @@ class Scratch:
                 raise PivotError("the run is over")  # to a thread that an interrupt left behind
             if self._path is None:
                 path = self._root / f"{_owner()}-{os.getpid()}-{secrets.token_hex(4)}"
-                try:
-                    path.mkdir(parents=True)
-                except OSError as error:
-                    raise local_error(error, path) from error
+                _make(path)
                 self._path = path
                 self._remove_abandoned(path.name)
             return self._path
@@ -77,6 +74,20 @@ class Scratch:
             owner, _, process = name.rpartition("-")[0].rpartition("-")
             if name != own and owner == _owner() and process.isdigit() and not _runs(int(process)):
                 shutil.rmtree(self._root / name, ignore_errors=True)
+
+
+def _make(path: Path) -> None:
+    """Make a directory whose parent another run may be removing at the same time."""
+    for last in (False,) * 20 + (True,):
+        try:
+            path.mkdir(parents=True)
+        except FileNotFoundError as error:
+            if last:
+                raise local_error(error, path) from error
+        except OSError as error:
+            raise local_error(error, path) from error
+        else:
+            return
 
 
 def _owner() -> str:

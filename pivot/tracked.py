@@ -45,7 +45,11 @@ def load_tracked(path: Path, root: Path) -> Tracked:
     source = tree.get("source")
     if source is not None:
         fields = mapping(source, document, "source")
-        problems += [f"source.{key} is missing" for key in _SOURCE_KEYS if key not in fields]
+        problems += [
+            f"source.{key} must be text, not {kind(fields.get(key))}"
+            for key in _SOURCE_KEYS
+            if not isinstance(fields.get(key), str)
+        ]
     if problems or output is None:
         raise InvalidDocument(document, problems, hint="restore the file from git")
     imported = str(fields["remote"]) if source is not None else None
