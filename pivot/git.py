@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+_ELSEWHERE = frozenset(
+    {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR"}
+)
 _AT_ONCE = 500  # paths on one command line: far below every system's limit
 
 
@@ -29,10 +33,17 @@ def tracked_paths(root: Path, paths: Iterable[str]) -> set[str]:
     return {path for path in wanted if path in listed or path in above}
 
 
+def _own_repository() -> dict[str, str]:
+    """Keep git from another repository than the one around the project, as in a git hook."""
+    return {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
+
+
 def _list(root: Path, paths: list[str]) -> list[str]:
     command = ["git", "--literal-pathspecs", "-C", str(root), "ls-files", "-z", "--", *paths]
     try:
-        done = subprocess.run(command, capture_output=True, check=True)  # noqa: S603
+        done = subprocess.run(  # noqa: S603
+            command, capture_output=True, check=True, env=_own_repository()
+        )
     except FileNotFoundError as error:
         raise PivotError("git is not installed, so it cannot say what it tracks") from error
     except subprocess.CalledProcessError as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pivot.documents import Value, kind, load_yaml, mapping
 from pivot.errors import InvalidDocument
-from pivot.objects import Digest, Directory, File, Output, is_digest
+from pivot.objects import Digest, Directory, File, Output, is_digest, tree_digest
 from pivot.project import data_path
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def load_lock(path: Path, root: Path) -> StageLock:
     )
 
 
+_FALSE = frozenset({"false", "no", "off", "n"})  # as YAML 1.1 has it
 _RESTORE = "restore the file from git, or run the stage again"
 
 
@@ -123,7 +124,7 @@ class _Lock:
 
     def _keep(self, output: Output, entry: Mapping[str, Value], tag: Value | None) -> None:
         if "cached" in entry:
-            cached: bool | None = entry["cached"] != "false"
+            cached: bool | None = str(entry["cached"]).lower() not in _FALSE
         elif tag is not None:
             cached = tag != "metric"
         elif "key" in entry:  # schema 2 always puts metrics, and nothing else, there
@@ -167,6 +168,9 @@ def read_output(
     if len(problems) > count:
         return None
     members = tuple(file for file in files if file is not None)
+    if (found := tree_digest(members, bare, above=path)) != digest:
+        problems.append(f"{place}.hash is not that of its manifest ({found})".removeprefix("."))
+        return None
     skips = old and not any(is_ignored(file.path[len(path) + 1 :]) for file in members)
     return Directory(path, digest, members, tuple(bare), skips)
 

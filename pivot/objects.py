@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from dataclasses import dataclass
@@ -80,6 +81,24 @@ def parse_object_name(name: str) -> Digest | None:
     """Read `files/ab/12…` back; `None` for any other name, which is not ours."""
     found = _NAME.fullmatch(name)
     return Digest(found[1] + found[2]) if found else None
+
+
+def tree_digest(files: Iterable[File], empty: Iterable[str], *, above: str) -> Digest:
+    """Hash what a directory output at *above* lists, as docs/format.md says."""
+    cut = len(above) + 1
+    manifest = [
+        {
+            "hash": file.digest,
+            "isexec": bool(file.executable),
+            "relpath": file.path[cut:],
+            "size": file.size,
+        }
+        for file in files
+    ]
+    bare = [path[cut:] for path in empty]
+    listed = {"empty_dirs": bare, "manifest": manifest} if bare else manifest
+    text = json.dumps(listed, sort_keys=True, separators=(",", ":"))
+    return digest_bytes(text.encode())
 
 
 def files_of(output: Output) -> tuple[File, ...]:

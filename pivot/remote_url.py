@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from pivot.errors import UsageError
 
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")  # old names have capitals, ARNs colons
 _S3 = re.compile(r"s3://([^/]+)(/.*)?", re.DOTALL)
 
 
@@ -39,6 +40,8 @@ def parse_remote_url(url: str) -> RemoteUrl:
             raise UsageError(
                 f"'{url}': the prefix may not have empty names, '.' or '..' between its slashes"
             )
+        if not _BUCKET.fullmatch(found[1]):
+            raise UsageError(f"'{found[1]}' is no name of a bucket", hint="s3://bucket/prefix")
         return S3Url(found[1], prefix)
     if url.startswith("file:"):
         parts = urlsplit(url)

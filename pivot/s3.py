@@ -35,7 +35,14 @@ from pivot.objects import (
     read_chunks,
     verified,
 )
-from pivot.s3_errors import Answer, of_object, of_remote, parse_answer, unavailable
+from pivot.s3_errors import (
+    Answer,
+    of_first_miss,
+    of_object,
+    of_remote,
+    parse_answer,
+    unavailable,
+)
 from pivot.s3_stores import Limits, open_stores
 from pivot.transfer import for_each
 
@@ -56,6 +63,7 @@ _PARTS_AT_ONCE = 4
 _MEMORY = 96 * 1024 * 1024
 _PAGE = 1000
 _FEW = 8  # so many HEADs go out at once, sooner than a LIST could say that it has more pages
+_FAREWELL = 3.0  # seconds
 _FOREIGN = (BaseError, FileNotFoundError)  # obstore raises the latter for a missing object
 
 Result = TypeVar("Result")
@@ -76,6 +84,9 @@ class S3Remote:
         self._lock = threading.RLock()
         self._reached = False  # the service has answered
         self._explained = False  # what HEAD cannot say is known
+        self._ended = threading.Condition()
+        self._in_parts = 0  # uploads in parts that are under way
+        self._over = False
         self._conditional: bool | None = None  # whether the service knows If-None-Match
         self._region_known = False  # the service accepted the region, or told the right one
         self._open = functools.partial(open_stores, url, access, limits)
@@ -83,7 +94,10 @@ class S3Remote:
         self._stores = self._open(access.region)
 
     def close(self) -> None:
-        """See `Remote.close`."""
+        """See `Remote.close`: uploads in parts that an interrupt left behind are taken back."""
+        with self._ended:
+            self._over = True
+            self._ended.wait_for(lambda: not self._in_parts, timeout=_FAREWELL)
 
     def stat(self, digests: Collection[Digest]) -> dict[Digest, int | None]:
         """See `Remote.stat`: by LIST or by HEAD, whichever needs fewer requests."""
@@ -199,7 +213,8 @@ class S3Remote:
         with self._lock:
             if not self._explained:
                 with contextlib.suppress(ObjectError):  # about this object alone, as HEAD said
-                    self._call(lambda store: obstore.get(store, object_name(digest)))
+                    name = object_name(digest)
+                    self._call(lambda store: obstore.get(store, name), of_first_miss)
                 self._explained = True
 
     def _call(
@@ -279,9 +294,13 @@ class S3Remote:
 
         def counted() -> Iterator[bytes]:
             for chunk in chunks:
+                if self._over:
+                    raise ObjectError("interrupted")  # obstore then tells the service to forget it
                 count(len(chunk))
                 yield chunk
 
+        with self._ended:
+            self._in_parts += 1
         self._slots.acquire()
         slots = 1
         try:
@@ -300,6 +319,9 @@ class S3Remote:
             raise self._not_written(parse_answer(error)) from error
         finally:
             self._slots.release(slots)
+            with self._ended:
+                self._in_parts -= 1
+                self._ended.notify_all()
 
     def _not_written(self, answer: Answer) -> PivotError:
         if answer.denied:

@@ -104,6 +104,8 @@ def of_remote(answer: Answer, url: str) -> PivotError:
     """Say what *answer* means for the whole remote at *url*."""
     if error := _about_bucket(answer, url) or _about_credentials(answer, url):
         return error
+    if answer.status == 404:  # noqa: PLR2004
+        return of_first_miss(answer, url)
     if answer.status == 403:  # noqa: PLR2004
         return RemoteDenied(
             f"{url}: access denied",
@@ -115,6 +117,19 @@ def of_remote(answer: Answer, url: str) -> PivotError:
     if answer.busy or answer.status >= 500:  # noqa: PLR2004
         return unavailable(answer.text, url)
     return RemoteError(f"{url}: {answer.text}")
+
+
+def of_first_miss(answer: Answer, url: str) -> PivotError:
+    """Say what *answer* means where it may be the first that the service gives.
+
+    S3 gives a 404 a code; one without comes from a proxy, or from what is no S3 service at all.
+    """
+    if answer.status == 404 and not answer.code:  # noqa: PLR2004
+        return RemoteError(
+            f"{url}: what answers there is no S3 service (404 without a code)",
+            hint="check the endpoint: AWS_ENDPOINT_URL, remote_options.<name>.endpoint",
+        )
+    return of_object(answer, url)
 
 
 def of_object(answer: Answer, url: str) -> PivotError:

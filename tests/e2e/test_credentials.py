@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
+import datetime as dt
 import json
 import subprocess
 import sys
@@ -158,7 +158,7 @@ def test_a_credential_process_that_fails(
 def container(server: S3Server) -> Iterator[tuple[str, list[str]]]:
     """Give credentials as ECS and EKS do to their containers."""
     tokens: list[str] = []
-    until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)
+    until = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
     body = json.dumps(
         {
             "AccessKeyId": server.access_key,

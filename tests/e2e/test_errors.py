@@ -62,6 +62,10 @@ def test_broken_yaml_names_file_and_line(file: str, project: Path, pivot: Comman
     assert_sentence(done, 8, file, "line 3")
 
 
+MEMBER = "{relpath: b, hash: ef46db3751d8e999, size: many, isexec: false}"
+DIRECTORY = f"{{path: a, hash: ef46db3751d8e999, manifest: [{MEMBER}]}}"
+
+
 @pytest.mark.parametrize(
     ("text", "place"),
     [
@@ -71,8 +75,7 @@ def test_broken_yaml_names_file_and_line(file: str, project: Path, pivot: Comman
         ("code_manifest: {}\nparams: {}\ndeps: []\nouts: [3]\n", "outs[0]"),
         ("code_manifest: {}\nparams: {}\ndeps: []\nouts:\n- {path: a, hash: 12}\n", "outs[0].hash"),
         (
-            "code_manifest: {}\nparams: {}\ndeps: []\nouts:\n- path: a\n  hash: ef46db3751d8e999\n  "
-            "manifest: [{relpath: b, hash: ef46db3751d8e999, size: many, isexec: false}]\n",
+            f"code_manifest: {{}}\nparams: {{}}\ndeps: []\nouts: [{DIRECTORY}]\n",
             "outs[0].manifest[0].size",
         ),
     ],

@@ -101,3 +101,14 @@ def test_pull_from_a_bucket_that_does_not_exist(clone: Path, pivot: Command) -> 
     done = pivot("pull", cwd=clone)
 
     assert_sentence(done, 1, "no-such-bucket-at-all", "no such bucket")
+
+
+@pytest.mark.parametrize("direction", ["push", "pull"])
+def test_a_bucket_in_another_region(
+    direction: str, project: Path, clone: Path, pivot: Command, server: S3Server
+) -> None:
+    with through(server, pivot) as (proxy, command):
+        proxy.deny_all("AuthorizationHeaderMalformed", 400)
+        done = command(direction, cwd=project if direction == "push" else clone)
+
+    assert_sentence(done, 1, "another region", "AWS_REGION", "remote_options")
