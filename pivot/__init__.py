@@ -7,7 +7,7 @@ Where things are, lower layers first (a module imports only from layers below it
 - decisions, all pure: `targets`, `plan`, `listing`
 - effects: `references`, `transfer`, `scratch`, `cache`, `tree`, `workspace`, `copying`,
   `placement`, `remote` (its kinds: `folder`; `s3`, with `s3_stores`, `s3_errors`, `aws`), `remotes`
-- use cases: `api`, which answers with `results`
+- use cases: `session`, `push`, `fetch`, `checkout`, which answer with `results`; `api` has them all
 - faces: `report`, `progress`, `cli`
 """
 

@@ -119,6 +119,27 @@ class Cache:
                 raise local_error(error, private) from error
         self._announce(private, digest, written)
 
+    def is_writable(self, digest: Digest) -> bool:
+        """Tell whether somebody gave an object a mode that lets it be changed."""
+        try:
+            return bool(os.lstat(self.path(digest)).st_mode & 0o222)
+        except OSError as error:
+            raise local_error(error) from error
+
+    def protect(self, digest: Digest) -> None:
+        """Make an object read-only again, if it is ours to do so."""
+        path = self.path(digest)
+        with contextlib.suppress(OSError):
+            path.chmod(stat.S_IMODE(path.lstat().st_mode) & 0o555)
+
+    def discard(self, digests: Collection[Digest]) -> None:
+        """Remove objects that were found to be damaged; raises `LocalError`."""
+        for digest in digests:
+            try:
+                self.path(digest).unlink(missing_ok=True)
+            except OSError as error:
+                raise local_error(error) from error
+
     def publish(self) -> None:
         """Give all that has arrived its name, now; raises `LocalError`."""
         with self._lock:

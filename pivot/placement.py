@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import secrets
@@ -33,10 +32,11 @@ _CANNOT_LINK = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """What became of one output: how many files were placed, or why none of the rest."""
+    """What became of one output: how many files were placed and removed, or why not the rest."""
 
     path: str
     files: int
+    removed: int = 0
     error: PivotError | None = None
 
 
@@ -59,13 +59,14 @@ def place(
         for output in plan:
             if output.problem is not None or output.refused:
                 continue
-            path, before = output.output.path, placer.placed
+            path, placed, removed = output.output.path, placer.placed, placer.removed
             error: PivotError | None = None
             try:
                 placer.place(output)
             except PivotError as failure:
                 error = failure
-            results.append(Placed(path, placer.placed - before, error))
+            counts = placer.placed - placed, placer.removed - removed
+            results.append(Placed(path, *counts, error))
             if isinstance(cause := error and error.__cause__, OSError) and cause.errno in _FULL:
                 break
     return results
@@ -78,7 +79,8 @@ class _Placer:
         self._scratch = scratch
         self._links = links
         self.placed = 0
-        """How many files were placed so far."""
+        self.removed = 0
+        """How many files were placed and removed so far."""
 
     def place(self, plan: OutputPlan) -> None:
         """Place one output."""
@@ -87,11 +89,14 @@ class _Placer:
         if plan.build and isinstance(plan.output, Directory) and not _incomplete(plan):
             self._build(plan.output, files, swap=swap)
             return
+        # All is made ready before anything changes: what then remains are renames.
+        aside = [(file, self._prepare(file)) for file in files]
         for path in plan.remove:  # first: a directory may stand where a file belongs
             self._remove(path)
             self._prune(path, plan.output)
-        for file in files:
-            self._place_file(file)
+            self.removed += path != plan.output.path
+        for file, source in aside:
+            self._install(file, source)
         if isinstance(plan.output, Directory) and not _incomplete(plan):
             for path in plan.output.empty:
                 self._tree.open(path, make=True)
@@ -117,24 +122,31 @@ class _Placer:
             os.rename(aside, name, dst_dir_fd=above)
             self.placed += len(files)
         except OSError as error:
-            if error.errno != errno.EXDEV:
+            if error.errno not in {errno.EXDEV, errno.ENOTEMPTY, errno.EEXIST}:
                 raise local_error(error, output.path) from error
-            # the output is on another file system than .pivot: fill it in place
+            # its place is on another file system than .pivot, or an output inside it came first
             for file in files:
-                self._place_file(file)
+                self._install(file, self._prepare(file))
             for path in output.empty:
                 self._tree.open(path, make=True)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 
-    def _place_file(self, file: File) -> None:
-        """Make a file aside, then rename it to its place, over what the plan lets go."""
-        above, name = self._tree.parent(file.path, make=True)
-        aside = self._scratch.directory() / secrets.token_hex(8)
+    def _prepare(self, file: File) -> str:
+        """Make a file aside, where the end of the run removes what is left."""
+        aside = str(self._scratch.directory() / secrets.token_hex(8))
         try:
-            self._make(file, str(aside), None)
+            self._make(file, aside, None)
+        except OSError as error:
+            raise local_error(error, file.path) from error
+        return aside
+
+    def _install(self, file: File, aside: str) -> None:
+        """Rename a file to its place, over what the plan lets go."""
+        above, name = self._tree.parent(file.path, make=True)
+        try:
             try:
-                self._give_name(str(aside), None, name, above, file.path)
+                self._give_name(aside, None, name, above, file.path)
             except OSError as error:
                 if error.errno != errno.EXDEV:
                     raise
@@ -144,9 +156,6 @@ class _Placer:
             self.placed += 1
         except OSError as error:
             raise local_error(error, file.path) from error
-        finally:
-            with contextlib.suppress(OSError):
-                aside.unlink()
 
     def _give_name(
         self, source: str, source_fd: int | None, name: str, above: int | None, path: str

@@ -19,15 +19,30 @@ Holdings: TypeAlias = "Mapping[Digest, int | None]"
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A file of the workspace, its stage or tracked data, and the document that says so."""
+
+    path: str
+    owner: str
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
-    """An object that is needed: what the documents promise of it, and the first who needs it."""
+    """An object that is needed: what the documents promise of it, and who needs it.
+
+    *executable* says that all who need it need it so.
+    """
 
     digest: Digest
     size: int | None
     executable: bool
-    path: str
-    owner: str
-    document: str
+    places: tuple[Place, ...]
+
+    @property
+    def path(self) -> str:
+        """The first path that needs it."""
+        return self.places[0].path
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,34 +64,34 @@ def list_wanted(references: Iterable[Reference]) -> dict[Digest, Wanted]:
 
     Raises `IntegrityError` when two documents promise different sizes of one object.
     """
-    wanted: dict[Digest, Wanted] = {}
+    needs: dict[Digest, list[tuple[File, Place]]] = {}
     for entry in references:
         for file in files_of(entry.output):
-            known = wanted.get(file.digest)
-            executable = bool(file.executable)
-            if known is not None:
-                if None not in {known.size, file.size} and known.size != file.size:
-                    raise IntegrityError(
-                        f"object {file.digest}: {known.document} ({known.path}) says {known.size} "
-                        f"bytes, {entry.document} ({file.path}) says {file.size}",
-                        hint="restore both files from git, or run the stages again",
-                    )
-                size = known.size if known.size is not None else file.size
-                if (size, executable and known.executable) == (known.size, known.executable):
-                    continue
-                wanted[file.digest] = Wanted(
-                    file.digest,
-                    size,
-                    executable and known.executable,
-                    known.path,
-                    known.owner,
-                    known.document,
-                )
-                continue
-            wanted[file.digest] = Wanted(
-                file.digest, file.size, executable, file.path, entry.owner, entry.document
-            )
-    return wanted
+            place = Place(file.path, entry.owner, entry.document)
+            needs.setdefault(file.digest, []).append((file, place))
+    return {digest: _wanted(digest, files) for digest, files in needs.items()}
+
+
+def _wanted(digest: Digest, needs: list[tuple[File, Place]]) -> Wanted:
+    sized = [(file.size, place) for file, place in needs if file.size is not None]
+    if len({size for size, _ in sized}) > 1:
+        other = next(item for item in sized if item[0] != sized[0][0])
+        said = " and ".join(
+            f"{place.document} ({place.path}) says {size} bytes"
+            for size, place in (sized[0], other)
+        )
+        raise IntegrityError(
+            f"object {digest}: {said}",
+            hint="restore both files from git, or run the stages again",
+        )
+    size = sized[0][0] if sized else None
+    executable = all(file.executable for file, _ in needs)
+    return Wanted(digest, size, executable, tuple(place for _, place in needs))
+
+
+def sound(held: Mapping[Digest, int], wanted: Mapping[Digest, Wanted]) -> dict[Digest, int]:
+    """Leave out objects that cannot be right, since their size is not the recorded one."""
+    return {d: size for d, size in held.items() if wanted[d].size in {None, size}}
 
 
 def plan_transfer(

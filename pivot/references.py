@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pivot.git import tracked_paths
 from pivot.lockfile import load_lock
+from pivot.objects import files_of
 from pivot.project import find_documents
 from pivot.targets import Reference, References
 from pivot.tracked import load_tracked
@@ -34,6 +35,7 @@ def load_references(project: Project) -> References:
         ]
         kept = (*lock.uncached, *(o for o in lock.undecided if o.path in in_git))
         uncached |= {output.path: lock.stage for output in kept}
+        uncached |= {file.path: lock.stage for output in kept for file in files_of(output)}
     entries += [
         Reference(
             t.output, t.output.path, t.document, is_stage=False, imported_from=t.imported_from

@@ -161,6 +161,8 @@ def _checkout_lines(checkout: Checkout, *, complete: bool) -> list[str]:
         lines.append(f"Would restore {len(checkout.to_restore)} file(s)")
     elif checkout.restored:
         lines.append(f"Restored {checkout.restored} file(s)")
+    if checkout.removed:
+        lines.append(f"Removed {checkout.removed} file(s) (no longer in the lock)")
     if checkout.skipped:
         lines.append(f"Skipped {checkout.skipped} file(s) (already exist)")
     if complete and not checkout.plan:
@@ -228,6 +230,7 @@ def _checkout_tree(checkout: Checkout) -> Json:
     ]
     return {
         "restored": checkout.restored,
+        "removed": checkout.removed,
         "skipped": checkout.skipped,
         "missing": len(checkout.missing),
         "files": files,

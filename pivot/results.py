@@ -12,6 +12,7 @@ from pivot.transfer import Failed, Moved, Moves
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from pivot.config import RemoteSettings
     from pivot.objects import Digest
     from pivot.placement import Placed
 
@@ -85,42 +86,49 @@ class Transfer:
 
     def _problems(self) -> Iterator[Problem]:
         for digest in self.plan.missing:
-            yield self._missing(digest)
+            yield from self._missing(digest)
         for digest, error in self.damaged.items():
-            yield self._of_object(digest, error)
+            yield from self._of_object(digest, error)
         for outcome in self._outcomes:
             if isinstance(outcome, Failed):
                 if isinstance(outcome.error, ObjectMissing):
-                    yield self._missing(outcome.digest)
+                    yield from self._missing(outcome.digest)
                 else:
-                    yield self._of_object(outcome.digest, outcome.error)
+                    yield from self._of_object(outcome.digest, outcome.error)
         stopped = self.stopped or (self.moves.stopped if self.moves is not None else None)
         if stopped is not None:
             yield Problem(stopped.code, stopped.message, stopped.hint)
 
-    def _missing(self, digest: Digest) -> Problem:
-        want = self.wanted[digest]
-        again = f"run '{want.owner}' again and push it" if want.owner else "push it"
-        return Problem(
-            ExitCode.MISSING,
-            f"object {digest} is not on remote '{self.remote}' ({self.url}) and not in the local "
-            "cache",
-            f"ask who made it to run 'pivot push', or {again}",
-            want.path,
-            want.owner,
-            digest,
-        )
+    def _missing(self, digest: Digest) -> Iterator[Problem]:
+        elsewhere = " and not in the local cache" if self.direction == "push" else ""
+        for place in self.wanted[digest].places:
+            again = f"run '{place.owner}' again and push it" if place.owner else "push it"
+            yield Problem(
+                ExitCode.MISSING,
+                f"object {digest} is not on remote '{self.remote}' ({self.url}){elsewhere}",
+                f"ask who made it to run 'pivot push', or {again}",
+                place.path,
+                place.owner,
+                digest,
+            )
 
-    def _of_object(self, digest: Digest, error: PivotError) -> Problem:
-        want = self.wanted[digest]
-        return Problem(
-            error.code,
-            f"object {digest}: {error.message}",
-            error.hint,
-            want.path,
-            want.owner,
-            digest,
-        )
+    def _of_object(self, digest: Digest, error: PivotError) -> Iterator[Problem]:
+        for place in self.wanted[digest].places:
+            message = f"object {digest}: {error.message}"
+            yield Problem(error.code, message, error.hint, place.path, place.owner, digest)
+
+
+def stopped_transfer(
+    direction: str,
+    settings: RemoteSettings,
+    wanted: Mapping[Digest, Wanted],
+    error: PivotError | None,
+    present: Mapping[Digest, int] | None = None,
+) -> Transfer:
+    """Make the answer of a transfer that ended before it had a plan, or had nothing to do."""
+    plan = TransferPlan({}, present or {}, ())
+    moves = Moves() if error is None else None
+    return Transfer(direction, settings.name, settings.url, wanted, plan, moves, error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +148,11 @@ class Checkout:
     def restored(self) -> int:
         """How many files were placed."""
         return sum(placed.files for placed in self.placed or ())
+
+    @property
+    def removed(self) -> int:
+        """How many files went that no lock lists any more."""
+        return sum(placed.removed for placed in self.placed or ())
 
     @property
     def to_restore(self) -> list[str]:

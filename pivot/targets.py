@@ -40,6 +40,19 @@ class References:
     stages: frozenset[str]
     uncached: Mapping[str, str]
 
+    def paths(self) -> frozenset[str]:
+        """List every file that any document names: none of them is an extra one."""
+        cached = {file.path for entry in self.entries for file in files_of(entry.output)}
+        return frozenset(cached | self.uncached.keys())
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What targets mean: the *entries*, and the paths of all files that are *known* at all."""
+
+    entries: tuple[Reference, ...]
+    known: frozenset[str]
+
 
 def select(
     references: References, targets: Sequence[str], *, here: str = "", root: str = ""

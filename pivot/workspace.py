@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pivot.errors import LocalError, UnsafePath, local_error
+from pivot.errors import LocalError, PivotError, UnsafePath, local_error
+from pivot.git import tracked_paths
 from pivot.lockfile import is_ignored
 from pivot.objects import Digest, Directory, File, Output, digest_file, files_of, is_digest
 from pivot.plan import Existing, Found, Is
@@ -23,11 +25,20 @@ if TYPE_CHECKING:
 class Workspace:
     """The files below *root*, compared with the objects of *cache*.
 
-    *fetched* are digests that will be in the cache by the time the plan is carried out.
+    *known* are the files that any document names. *fetched* are digests that will be in the cache
+    by the time the plan is carried out.
     """
 
-    def __init__(self, root: Path, cache: Cache, fetched: Collection[Digest] = ()) -> None:
+    def __init__(
+        self,
+        root: Path,
+        cache: Cache,
+        *,
+        known: Collection[str] = (),
+        fetched: Collection[Digest] = (),
+    ) -> None:
         self._root = root
+        self._known = frozenset(known)
         self._cache = cache
         self._fetched = frozenset(fetched)
         self._existing = Existing.REFUSE
@@ -40,10 +51,25 @@ class Workspace:
         where sizes agree, or where it matters whether the cache has it.
         """
         self._existing = existing
-        chosen = list(references)
-        known = {file.path for entry in chosen for file in files_of(entry.output)}
         with Tree(self._root) as tree:
-            return {entry.output.path: self._observe(tree, entry.output, known) for entry in chosen}
+            found = {entry.output.path: self._observe(tree, entry.output) for entry in references}
+        extra = [path for each in found.values() for path in each.extra]
+        if not extra:
+            return found
+        kept = self._in_git(extra)
+        return {
+            path: replace(
+                each, extra={p: state for p, state in each.extra.items() if p not in kept}
+            )
+            for path, each in found.items()
+        }
+
+    def _in_git(self, extra: Collection[str]) -> frozenset[str]:
+        """Say which files git has: they are the user's, whatever directory they lie in."""
+        try:
+            return frozenset(tracked_paths(self._root, extra))
+        except PivotError:
+            return frozenset()
 
     def find(self, file: File) -> bool:
         """Tell whether the workspace has *file* with the right content, as a regular file."""
@@ -56,7 +82,7 @@ class Workspace:
             except (LocalError, UnsafePath):
                 return False
 
-    def _observe(self, tree: Tree, output: Output, known: Collection[str]) -> Found:
+    def _observe(self, tree: Tree, output: Output) -> Found:
         try:
             top = tree.lstat(output.path)
             if isinstance(output, File):
@@ -71,7 +97,7 @@ class Workspace:
             }
             if self._existing is Existing.KEEP:
                 return Found(files)
-            return Found(files, dict(self._extra(tree, output, known)))
+            return Found(files, dict(self._extra(tree, output)))
         except (LocalError, UnsafePath) as error:
             return Found({}, problem=error)
 
@@ -108,7 +134,8 @@ class Workspace:
             held = os.lstat(self._cache.path(file.digest))
         except OSError:
             held = None
-        if held is not None and os.path.samestat(held, found):
+        read_only = held is not None and not held.st_mode & 0o222
+        if held is not None and read_only and os.path.samestat(held, found):
             return file.digest
         return self._hash(tree, file.path)
 
@@ -150,9 +177,7 @@ class Workspace:
             return Is.CACHED if held else Is.DIFFERENT
         return Is.DIFFERENT
 
-    def _extra(
-        self, tree: Tree, output: Directory, known: Collection[str]
-    ) -> Iterator[tuple[str, Is]]:
+    def _extra(self, tree: Tree, output: Directory) -> Iterator[tuple[str, Is]]:
         """Find files below a directory output that no lock lists; the user's symlinks are his."""
         waiting = [output.path]
         while waiting:
@@ -168,7 +193,7 @@ class Workspace:
                     continue
                 if stat.S_ISDIR(found.st_mode):
                     waiting.append(path)
-                elif path in known:
+                elif path in self._known:
                     continue
                 elif not stat.S_ISLNK(found.st_mode):
                     yield path, self._compare_extra(tree, path, found)
@@ -180,3 +205,17 @@ class Workspace:
             return Is.DIFFERENT
         cached = self._holds(self._hash(tree, path), found.st_size)
         return Is.CACHED if cached else Is.DIFFERENT
+
+
+def find_contents(
+    root: Path, cache: Cache, references: Iterable[Reference], digests: frozenset[Digest]
+) -> dict[Digest, Path]:
+    """Find the files below *root* that have the contents *digests*, at their own paths."""
+    found: dict[Digest, Path] = {}
+    if digests:
+        workspace = Workspace(root, cache)
+        for entry in references:
+            for file in files_of(entry.output):
+                if file.digest in digests and file.digest not in found and workspace.find(file):
+                    found[file.digest] = root / file.path
+    return found

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
-    from pivot.api import Setup
     from pivot.config import Config
     from pivot.report import Json, Report
+    from pivot.session import Session
 
     Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -56,14 +56,14 @@ class Common:
         home = Path(os.environ.get("HOME") or os.path.expanduser("~"))
         return load_config(project, user_config(home) if project is None else project.user_config)
 
-    def setup(self, jobs: int | None) -> Setup:
+    def session(self, jobs: int | None) -> Session:
         """Prepare a transfer with so many *jobs*, or as many as are configured."""
-        from pivot.api import Setup  # noqa: PLC0415  config commands do not need it
+        from pivot.session import Session  # noqa: PLC0415  config commands do not need it
 
         project = self.project()
         config = self.config(project)
         jobs = jobs if jobs is not None else config.number("remote.jobs")
-        return Setup(project, config, os.environ, jobs, self._meter())
+        return Session(project, config, os.environ, jobs, self._meter())
 
     def show(self, report: Report) -> int:
         """Print a report and answer its exit code."""

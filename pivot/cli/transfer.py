@@ -129,7 +129,7 @@ def push(
       pivot push --jobs 40          more uploads at a time
     """
     result = api.push(
-        common.setup(jobs), targets, remote=remote, dry_run=dry_run, all_cache=all_cache
+        common.session(jobs), targets, remote=remote, dry_run=dry_run, all_cache=all_cache
     )
     return _show(common, "push", result, as_json=as_json, on_miss=on_miss)
 
@@ -158,7 +158,7 @@ def fetch(
       pivot fetch                   all that the lock files refer to
       pivot fetch train -r backup   one stage, from another remote
     """
-    result = api.fetch(common.setup(jobs), targets, remote=remote, dry_run=dry_run)
+    result = api.fetch(common.session(jobs), targets, remote=remote, dry_run=dry_run)
     return _show(common, "fetch", result, as_json=as_json, on_miss=on_miss)
 
 
@@ -193,7 +193,9 @@ def checkout(
     """
     existing = _existing(Existing.REFUSE, force=force, only_missing=only_missing)
     links = _links(checkout_mode)
-    result = api.checkout(common.setup(1), targets, existing=existing, links=links, dry_run=dry_run)
+    result = api.checkout(
+        common.session(1), targets, existing=existing, links=links, dry_run=dry_run
+    )
     return _show(common, "checkout", result, as_json=as_json, on_miss=on_miss)
 
 
@@ -233,6 +235,11 @@ def pull(
     existing = _existing(Existing.UPDATE, force=force, only_missing=only_missing)
     links = _links(checkout_mode)
     result = api.pull(
-        common.setup(jobs), targets, remote=remote, existing=existing, links=links, dry_run=dry_run
+        common.session(jobs),
+        targets,
+        remote=remote,
+        existing=existing,
+        links=links,
+        dry_run=dry_run,
     )
     return _show(common, "pull", result, as_json=as_json, on_miss=on_miss)

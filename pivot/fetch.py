@@ -1,0 +1,161 @@
+"""`fetch`: copy what the documents refer to from remotes into the cache."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pivot.config import RemoteSettings
+from pivot.errors import LocalError, ObjectDamaged, PivotError, UsageError
+from pivot.plan import TransferPlan, Wanted, list_wanted, plan_transfer, sound
+from pivot.results import Transfer, stopped_transfer
+from pivot.transfer import Failed, Moves
+from pivot.workspace import find_contents
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pivot.cache import Cache
+    from pivot.config import Config
+    from pivot.objects import Digest
+    from pivot.remote import Remote
+    from pivot.session import Session
+    from pivot.targets import Reference
+
+
+def fetch(
+    session: Session,
+    targets: Sequence[str] = (),
+    *,
+    remote: str | None = None,
+    dry_run: bool = False,
+) -> tuple[Transfer, ...]:
+    """Copy what *targets* need into the cache: from the remote, and imports from theirs."""
+    settings = session.config.remote(remote)
+    references = session.select(targets).entries
+    with session.cache() as cache:
+        return fetch_all(session, settings, cache, references, dry_run=dry_run)
+
+
+def fetch_all(
+    session: Session,
+    settings: RemoteSettings,
+    cache: Cache,
+    references: Sequence[Reference],
+    *,
+    dry_run: bool,
+    damaged: frozenset[Digest] = frozenset(),
+) -> tuple[Transfer, ...]:
+    """Fetch from the remote of *settings*, and what is imported from the project it is from.
+
+    *damaged* are objects that the cache seems to have and has not.
+    """
+    own = [entry for entry in references if entry.imported_from is None]
+    fetched = [_fetch(session, settings, cache, own, damaged, dry_run=dry_run)]
+    for url in sorted({entry.imported_from for entry in references if entry.imported_from}):
+        other = [entry for entry in references if entry.imported_from == url]
+        source = _settings_of(session.config, url)
+        try:
+            fetched.append(_fetch(session, source, cache, other, damaged, dry_run=dry_run))
+        except UsageError as error:  # a URL that is none: the rest is not to suffer
+            fetched.append(stopped_transfer("fetch", source, list_wanted(other), error))
+    return tuple(fetched)
+
+
+def _settings_of(config: Config, url: str) -> RemoteSettings:
+    """Find the remote of ours that is at *url*, with its endpoint, or make one of that name."""
+    same = (known for known in config.remotes.values() if known.url.rstrip("/") == url.rstrip("/"))
+    return next(same, RemoteSettings(url, url))
+
+
+def _fetch(
+    session: Session,
+    settings: RemoteSettings,
+    cache: Cache,
+    references: Sequence[Reference],
+    damaged: frozenset[Digest],
+    *,
+    dry_run: bool,
+) -> Transfer:
+    wanted = list_wanted(references)
+    cached = {d: s for d, s in sound(cache.stat(wanted), wanted).items() if d not in damaged}
+    lacking = [digest for digest in wanted if digest not in cached]
+    if not lacking:
+        plan = plan_transfer(wanted, source={}, destination=cached)
+        moves = None if dry_run else Moves()
+        return Transfer("fetch", settings.name, settings.url, wanted, plan, moves)
+    try:
+        with contextlib.closing(session.open_remote(settings)) as store:
+            kept = store.stat(lacking)
+            unkept = frozenset(digest for digest in lacking if digest not in kept)
+            # what only the workspace has needs no fetching, wherever else it may be lacking
+            here = find_contents(session.project.root, cache, references, unkept)
+            held = cached | {digest: path.stat().st_size for digest, path in here.items()}
+            plan = plan_transfer(wanted, source=kept, destination=held)
+            if dry_run:
+                return Transfer("fetch", settings.name, store.url, wanted, plan)
+            _check_space(cache.root, plan)
+            moves = session.move(plan, lambda d: _receive(session, store, cache, wanted[d]))
+            moves = _named(cache, moves)
+            return Transfer("fetch", settings.name, store.url, wanted, plan, moves)
+    except UsageError:
+        raise
+    except PivotError as error:
+        return stopped_transfer("fetch", settings, wanted, error, cached)
+
+
+def _named(cache: Cache, moves: Moves) -> Moves:
+    """Give what arrived its names; what has none after a failure did not arrive."""
+    try:
+        cache.publish()
+    except LocalError as error:
+        moves = replace(moves, stopped=moves.stopped or error)
+    if moves.stopped is None:
+        return moves
+    held = cache.stat([outcome.digest for outcome in moves.outcomes])
+    kept = tuple(o for o in moves.outcomes if isinstance(o, Failed) or o.digest in held)
+    return Moves(kept, moves.stopped)
+
+
+def _receive(session: Session, store: Remote, cache: Cache, want: Wanted) -> bool:
+    """Fetch one object; wrong bytes are fetched once more before they are called damage."""
+    for last in (False, True):
+        try:
+            cache.receive(
+                want.digest,
+                store.download(want.digest),
+                want.size,
+                executable=want.executable,
+                count=session.meter.bytes,
+            )
+        except ObjectDamaged as error:
+            if last:
+                raise ObjectDamaged(
+                    f"the copy on the remote is damaged: {error.message}; it was not kept",
+                    hint="delete it there, and push it again from where it was made",
+                ) from error
+        else:
+            break
+    return False
+
+
+def _check_space(cache: Path, plan: TransferPlan) -> None:
+    """Refuse to begin what cannot fit; raises `LocalError`."""
+    place = cache
+    while not place.exists():
+        place = place.parent
+    disk = os.statvfs(place)
+    free = disk.f_bavail * disk.f_frsize
+    if plan.bytes > free:
+        raise LocalError(
+            f"{cache}: {plan.bytes} bytes are needed, {free} are free",
+            hint="free some space, or set cache.dir to a larger disk",
+        )
+    if disk.f_files and len(plan.transfer) > disk.f_favail:
+        raise LocalError(
+            f"{cache}: {len(plan.transfer)} files are to come, {disk.f_favail} inodes are free",
+            hint="remove some files, or set cache.dir to another disk",
+        )

@@ -1,0 +1,113 @@
+"""`push`: copy what the documents refer to from the cache to the remote."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from pivot.errors import ObjectDamaged, PivotError, RemoteError, UsageError
+from pivot.objects import Digest, digest_file
+from pivot.plan import Place, Wanted, list_wanted, plan_transfer, sound
+from pivot.results import Transfer, stopped_transfer
+from pivot.workspace import find_contents
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pivot.cache import Cache
+    from pivot.config import RemoteSettings
+    from pivot.remote import Remote
+    from pivot.session import Session
+    from pivot.targets import Reference
+
+
+def push(
+    session: Session,
+    targets: Sequence[str] = (),
+    *,
+    remote: str | None = None,
+    dry_run: bool = False,
+    all_cache: bool = False,
+) -> Transfer:
+    """Copy what *targets* need to the remote; with *all_cache* also all else that is cached.
+
+    Raises what stands in the way before anything is asked of the remote; what goes wrong after
+    that is in the answer.
+    """
+    settings = session.config.remote(remote)
+    if all_cache and targets:
+        raise UsageError("--all-cache takes no targets: it pushes the whole cache")
+    own = [entry for entry in session.select(targets).entries if entry.imported_from is None]
+    wanted = list_wanted(own)
+    with session.cache() as cache:
+        if all_cache:
+            for digest, size in cache.scan():
+                place = Place(f"object {digest}", "", "")
+                wanted.setdefault(digest, Wanted(digest, size, executable=False, places=(place,)))
+        if not wanted:
+            return stopped_transfer("push", settings, wanted, None)
+        try:
+            with contextlib.closing(session.open_remote(settings)) as store:
+                return _push(session, settings, store, cache, own, wanted, dry_run=dry_run)
+        except RemoteError as error:
+            return stopped_transfer("push", settings, wanted, error)
+
+
+def _push(
+    session: Session,
+    settings: RemoteSettings,
+    store: Remote,
+    cache: Cache,
+    references: Sequence[Reference],
+    wanted: Mapping[Digest, Wanted],
+    *,
+    dry_run: bool,
+) -> Transfer:
+    kept = store.stat(wanted)
+    cached = cache.stat(wanted)
+    good = sound(cached, wanted)
+    needed = frozenset(d for d in wanted if kept.get(d) is None and d not in good)
+    elsewhere = find_contents(session.project.root, cache, references, needed)
+    sizes = cached | {digest: path.stat().st_size for digest, path in elsewhere.items()}
+    plan = plan_transfer(wanted, source=sizes, destination=kept)
+    damaged: dict[Digest, PivotError] = {}
+    for digest, size in plan.present.items():
+        error = _suspect(store, cache, wanted[digest], size, cached.get(digest))
+        if error is not None:
+            damaged[digest] = error
+    if dry_run:
+        return Transfer("push", settings.name, store.url, wanted, plan, damaged=damaged)
+
+    def upload(digest: Digest) -> bool:
+        source = elsewhere.get(digest) or cache.path(digest)
+        try:
+            return store.upload(digest, source, wanted[digest].size, count=session.meter.bytes)
+        except ObjectDamaged as error:
+            raise ObjectDamaged(
+                f"{error.message}; it was not pushed",
+                hint=f"delete {source}, then 'pivot pull' or run the stage again",
+            ) from error
+
+    moves = session.move(plan, upload)
+    return Transfer("push", settings.name, store.url, wanted, plan, moves, damaged=damaged)
+
+
+def _suspect(
+    store: Remote, cache: Cache, want: Wanted, size: int | None, cached: int | None
+) -> ObjectDamaged | None:
+    """Tell whether what the remote holds under a name cannot be right.
+
+    Only a recorded size or a copy here that was just verified accuses it: where sizes differ, it
+    may be ours that is wrong.
+    """
+    right = want.size if want.size is not None else cached
+    if size is None or right in {None, size}:
+        return None
+    verified = cached == right and digest_file(cache.path(want.digest)) == want.digest
+    if want.size is None and not verified:
+        return None
+    place = f"{store.url}/files/{want.digest[:2]}/{want.digest[2:]}"
+    remedy = "push again" if verified else "push it from where it was made"
+    return ObjectDamaged(
+        f"the remote holds {size} bytes instead of {right}", hint=f"delete {place} and {remedy}"
+    )
