@@ -100,12 +100,12 @@ class Transfer:
             yield Problem(stopped.code, stopped.message, stopped.hint)
 
     def _missing(self, digest: Digest) -> Iterator[Problem]:
-        elsewhere = " and not in the local cache" if self.direction == "push" else ""
         for place in self.wanted[digest].places:
             again = f"run '{place.owner}' again and push it" if place.owner else "push it"
             yield Problem(
                 ExitCode.MISSING,
-                f"object {digest} is not on remote '{self.remote}' ({self.url}){elsewhere}",
+                f"object {digest} is not on remote '{self.remote}' ({self.url}) and not in the local "
+                "cache",
                 f"ask who made it to run 'pivot push', or {again}",
                 place.path,
                 place.owner,

@@ -232,9 +232,11 @@ def test_a_new_lock_brings_the_workspace_up_to_date(
 
     done = bare_pivot("pull", "--checkout-mode", mode, cwd=built.root)
 
-    assert (
-        done.out == "Fetched from 'nas': 3 transferred, 0 skipped, 0 failed\nRestored 3 file(s)\n"
-    )
+    assert done.out.splitlines() == [
+        "Fetched from 'nas': 3 transferred, 0 skipped, 0 failed",
+        "Restored 3 file(s)",
+        "Removed 1 file(s) (no longer in the lock)",
+    ]
     found = {p.relative_to(built.root): p.read_bytes() for p in all_files(built.root / "data")}
     assert found == {
         Path(FILE): b"newest",
