@@ -6,7 +6,8 @@ Where things are, lower layers first (a module imports only from layers below it
 - documents: `documents`, `project`, `keys`, `config`, `config_file`, `lockfile`, `tracked`, `git`
 - decisions, all pure: `targets`, `plan`, `listing`
 - effects: `references`, `transfer`, `scratch`, `cache`, `tree`, `workspace`, `copying`,
-  `placement`, `remote` (its kinds: `folder`; `s3`, with `s3_stores`, `s3_errors`, `aws`), `remotes`
+  `placement`, `remote` (its kinds: `folder`; `s3`, with `s3_stat`, `s3_calls`, `s3_stores`,
+  `s3_errors` and `aws`), `remotes`
 - use cases: `session`, `push`, `fetch`, `checkout`, which answer with `results`; `api` has them all
 - faces: `report`, `progress`, `cli`
 """

@@ -104,8 +104,8 @@ class Transfer:
             again = f"run '{place.owner}' again and push it" if place.owner else "push it"
             yield Problem(
                 ExitCode.MISSING,
-                f"object {digest} is not on remote '{self.remote}' ({self.url}) and not in the local "
-                "cache",
+                f"object {digest} is not on remote '{self.remote}' ({self.url}) and not in the "
+                "local cache",
                 f"ask who made it to run 'pivot push', or {again}",
                 place.path,
                 place.owner,

@@ -27,9 +27,14 @@ RUNGS = (
     "listing",
     "transfer remote scratch cache tree copying aws s3_errors references",
     "workspace placement s3_stores",
+    "s3_calls",
+    "s3_stat",
     "folder s3",
     "remotes",
     "results",
+    "session",
+    "push fetch",
+    "checkout",
     "api",
     "report",
     "progress",
@@ -50,7 +55,7 @@ DOORS = {
     "xxhash": {"objects"},
     "yaml": {"documents"},
     "ruamel": {"config_file"},
-    "obstore": {"s3", "s3_stores"},
+    "obstore": {"s3", "s3_calls", "s3_stat", "s3_stores"},
     "boto3": {"aws"},
     "botocore": {"aws"},
     "subprocess": {"git"},
@@ -62,13 +67,13 @@ DOORS = {
 """Who may import a foreign library, or start programs."""
 
 LATE = {
-    "aws": {"boto3", "botocore.config", "botocore.exceptions"},
+    "aws": {"boto3", "botocore.config", "botocore.exceptions", "botocore.session"},
     "cli.config": {"click.shell_completion", "pivot.config_file", "pathlib"},
     "cli.options": {
         "click.shell_completion",
-        "pivot.api",
         "pivot.progress",
         "pivot.references",
+        "pivot.session",
     },
     "cli.remote": {"pivot.config_file"},
     "config_file": {

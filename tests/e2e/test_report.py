@@ -165,14 +165,14 @@ def test_the_lists_have_the_form_of_their_schemas(
     ("command", "changed"),
     [
         ("config set remote.jobs 7", {"remote.jobs": 7}),
-        ("config set cache.checkout_mode copy,symlink", {"cache.checkout_mode": ["copy", "symlink"]}),
+        ("config set cache.checkout_mode copy", {"cache.checkout_mode": ["copy"]}),
         ("config unset folders.nas", None),
         ("config unset remote.jobs", {"remote.jobs": None}),
-        ("remote add origin s3://b/p --default", {"remotes.origin": "s3://b/p", "default_remote": "origin"}),
+        ("remote add origin s3://b/p", {"remotes.origin": "s3://b/p"}),
         ("remote default nas", {"default_remote": "nas"}),
         ("remote remove nas", {"remotes.nas": None}),
     ],
-)  # fmt: skip
+)
 def test_a_change_is_reported_in_the_form_of_its_schema(
     command: str, changed: dict[str, Any] | None, built: ProjectBuilder, bare_pivot: Command
 ) -> None:

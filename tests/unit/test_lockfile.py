@@ -12,7 +12,7 @@ import pytest
 from pivot.errors import InvalidDocument, UnsafePath
 from pivot.lockfile import StageLock, is_ignored, load_lock, stage_name
 from pivot.objects import Digest, Directory, File
-from tests.projects import dump
+from tests.projects import dump, tree_digest
 from tests.unit.values import write
 
 HASH = "0438815433690687"
@@ -30,6 +30,12 @@ def old_entry(**keys: object) -> Entry:
 
 def member(name: str = "a", **keys: object) -> Entry:
     return {"relpath": name, "hash": OTHER, "size": 3, "isexec": False} | keys
+
+
+def whole(path: str, *manifest: Entry, empty: tuple[str, ...] = (), **keys: object) -> Entry:
+    """Make the entry of a directory; its hash is that of its list."""
+    listed: Entry = {"manifest": list(manifest)} | ({"empty_dirs": list(empty)} if empty else {})
+    return entry(path=path, hash=tree_digest(manifest, empty)) | listed | keys
 
 
 def load(
@@ -54,12 +60,12 @@ def test_a_single_file_has_its_path_and_hash(tmp_path: Path) -> None:
 def test_a_directory_has_its_files_and_its_empty_directories(tmp_path: Path) -> None:
     manifest = [member("a"), member("sub/run", isexec=True, size=0)]
 
-    lock = load(tmp_path, entry(path="data/t", manifest=manifest, empty_dirs=["e/f"]))
+    lock = load(tmp_path, whole("data/t", *manifest, empty=("e/f",)))
 
     assert lock.outputs == (
         Directory(
             "data/t",
-            Digest(HASH),
+            Digest(tree_digest(manifest, ["e/f"])),
             (
                 File("data/t/a", Digest(OTHER), 3, executable=False),
                 File("data/t/sub/run", Digest(OTHER), 0, executable=True),
@@ -110,7 +116,9 @@ def test_before_that_metrics_stand_in_their_own_directory(
 
 
 def test_the_oldest_locks_do_not_say_whether_an_output_is_cached(tmp_path: Path) -> None:
-    lock = load(tmp_path, old_entry(path="metrics/x"), old_entry(path="out/y/", manifest=[]))
+    empty = old_entry(path="out/y/", manifest=[], hash=tree_digest([]))
+
+    lock = load(tmp_path, old_entry(path="metrics/x"), empty)
 
     assert [output.path for output in lock.undecided] == ["metrics/x", "out/y"]
     assert (lock.outputs, lock.uncached) == ((), ())
@@ -126,6 +134,43 @@ def test_our_own_key_decides_first(tmp_path: Path, other: Entry) -> None:
     assert load(tmp_path, other | {"cached": True}, code=code).outputs
 
 
+@pytest.mark.parametrize("word", ["false", "False", "FALSE", "no", "No", "off", "n", "N"])
+def test_no_has_all_the_spellings_of_yaml(tmp_path: Path, word: str) -> None:
+    path = write(
+        tmp_path,
+        ".pivot/stages/x.lock",
+        "code_manifest: {}\nparams: {}\ndeps: []\nouts:\n"
+        f"- {{key: null, hash: '{HASH}', path: x, cached: {word}}}\n".encode(),
+    )
+
+    lock = load_lock(path, tmp_path)
+
+    assert lock.outputs == ()
+    assert [output.path for output in lock.uncached] == ["x"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"manifest": [member("a")]},
+        {"manifest": [member("a"), member("b", size=4)]},
+        {"manifest": [member("a"), member("b", isexec=True)]},
+        {"manifest": [member("b"), member("a")]},
+        {"empty_dirs": ["e"]},
+        {"hash": HASH},
+    ],
+    ids=str,
+)
+def test_a_directory_whose_hash_is_not_that_of_its_list_is_refused(
+    tmp_path: Path, wrong: Entry
+) -> None:
+    right = whole("data/t", member("a"), member("b"))
+
+    with pytest.raises(InvalidDocument, match=r"outs\[0\].hash is not that of its manifest"):
+        load(tmp_path, right | wrong)
+    assert load(tmp_path, right).outputs
+
+
 def test_a_lock_that_all_versions_can_read_is_of_the_second_kind(tmp_path: Path) -> None:
     lock = load(tmp_path, {"path": "out/clean.txt", "hash": HASH, "key": None})
 
@@ -133,9 +178,9 @@ def test_a_lock_that_all_versions_can_read_is_of_the_second_kind(tmp_path: Path)
 
 
 def test_an_old_directory_may_lack_ignored_names_unless_it_lists_one(tmp_path: Path) -> None:
-    plain = entry(path="data/t", manifest=[member("a")])
-    listing = entry(path="data/u", manifest=[member("a"), member("b/x.pyc")])
-    newer = entry(path="data/v", manifest=[member("a")], empty_dirs=[])
+    plain = whole("data/t", member("a"))
+    listing = whole("data/u", member("a"), member("b/x.pyc"))
+    newer = whole("data/v", member("a"), empty_dirs=[])
 
     lock = load(tmp_path, plain, listing, newer)
 
@@ -149,7 +194,7 @@ def test_an_old_directory_may_lack_ignored_names_unless_it_lists_one(tmp_path: P
 def test_a_tagged_directory_lists_all_its_files(tmp_path: Path) -> None:
     lock = load(
         tmp_path,
-        entry(path="data/t", manifest=[member("a")]),
+        whole("data/t", member("a")),
         code={"out:demo/train:tag": "directory"},
     )
 
@@ -159,10 +204,11 @@ def test_a_tagged_directory_lists_all_its_files(tmp_path: Path) -> None:
 
 
 def test_links_of_the_oldest_directories_may_have_the_other_bit(tmp_path: Path) -> None:
-    manifest = [member("run", isexec=True)]
+    directory = whole("out/x", member("run", isexec=True))
+    without_key = {name: value for name, value in directory.items() if name != "key"}
 
-    old = load(tmp_path, old_entry(manifest=manifest)).undecided[0]
-    new = load(tmp_path, entry(path="out/x", manifest=manifest)).outputs[0]
+    old = load(tmp_path, without_key).undecided[0]
+    new = load(tmp_path, directory).outputs[0]
 
     assert isinstance(old, Directory)
     assert isinstance(new, Directory)

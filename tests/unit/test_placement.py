@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import stat
@@ -20,7 +21,7 @@ from pivot.scratch import Scratch
 from pivot.tree import Blocked
 from pivot.workspace import Workspace
 from tests.projects import tree
-from tests.unit.values import directory_of, file_of, put_object, stage_output, write
+from tests.unit.values import directory_of, file_of, paths_of, put_object, stage_output, write
 
 ANY = (Link.HARDLINK, Link.SYMLINK, Link.COPY)
 
@@ -50,7 +51,8 @@ class Place:
     ) -> list[Placed]:
         entries = [stage_output("s", output) for output in outputs]
         cache = Cache(self.cache)
-        found = Workspace(self.root, cache).observe(entries, existing=existing)
+        workspace = Workspace(self.root, cache, known=paths_of(*outputs))
+        found = workspace.observe(entries, existing=existing)
         held = cache.stat({file.digest for output in outputs for file in files_of(output)})
         plan = plan_checkout(entries, cached=held, workspace=found, existing=existing)
         scratch = Scratch(self.root / ".pivot" / "cache" / "tmp")
@@ -242,6 +244,67 @@ def test_only_the_bit_is_wrong_and_the_file_is_made_anew(project: Place) -> None
 
     assert mode_of(project.root / "out/x") == 0o755
     assert mode_of(project.object(X)) == 0o444
+
+
+def test_what_the_lock_lists_no_longer_is_removed_and_counted(project: Place) -> None:
+    project.hold(b"a", b"b", b"old")
+    write(project.root, "out/parts/a", b"a")
+    write(project.root, "out/parts/old/deep/one", b"old")
+    write(project.root, "out/parts/two", b"old")
+
+    placed = project.check_out(PARTS, existing=Existing.UPDATE)
+
+    assert placed == [Placed("out/parts", 1, 2)]
+    assert project.files() == {"out/parts/a": b"a", "out/parts/sub/b": b"b"}
+    assert not (project.root / "out/parts/old").exists()
+
+
+INNER = file_of("out/parts/inner", b"inner")
+BELOW = directory_of("out/parts/sub/below", {"c": b"c"})
+
+
+@pytest.mark.parametrize("outputs", list(itertools.permutations([PARTS, INNER, BELOW])))
+def test_outputs_inside_another_are_placed_in_any_order(
+    project: Place, outputs: tuple[Output, ...]
+) -> None:
+    project.hold(b"a", b"b", b"inner", b"c")
+
+    placed = project.check_out(*outputs)
+
+    assert sum(one.files for one in placed) == 4
+    assert [one.error for one in placed] == [None] * 3
+    assert project.files() == {
+        "out/parts/a": b"a",
+        "out/parts/sub/b": b"b",
+        "out/parts/inner": b"inner",
+        "out/parts/sub/below/c": b"c",
+    }
+    assert (project.root / "out/parts/e/f").is_dir()
+
+
+def test_an_update_that_cannot_be_made_ready_changes_nothing(project: Place) -> None:
+    """The last object of the directory is gone between the plan and its execution."""
+    project.hold(b"a", b"b", b"old a", b"old b")
+    write(project.root, "out/parts/a", b"old a")
+    write(project.root, "out/parts/sub/b", b"old b")
+    cache = Cache(project.cache)
+    workspace = Workspace(project.root, cache, known=paths_of(PARTS))
+    entry = stage_output("s", PARTS)
+    plan = plan_checkout(
+        [entry],
+        cached={file.digest for file in PARTS.files},
+        workspace=workspace.observe([entry], existing=Existing.UPDATE),
+        existing=Existing.UPDATE,
+    )
+    project.object(PARTS.files[-1]).unlink()
+
+    (placed,) = place(
+        plan, project.root, cache=cache, scratch=Scratch(project.cache / "tmp"), links=ANY
+    )
+
+    assert placed.error is not None
+    assert (placed.files, placed.removed) == (0, 0)
+    assert project.files() == {"out/parts/a": b"old a", "out/parts/sub/b": b"old b"}
 
 
 def test_an_output_below_a_symlink_is_not_written(project: Place) -> None:

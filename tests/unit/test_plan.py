@@ -13,10 +13,12 @@ from pivot.plan import (
     Found,
     Is,
     OutputPlan,
+    Place,
     Step,
     list_wanted,
     plan_checkout,
     plan_transfer,
+    sound,
 )
 from tests.unit.values import digest, directory_of, file_of, stage_output, tracked_output
 
@@ -54,14 +56,31 @@ def test_unknown_sizes_count_nothing() -> None:
     assert plan.bytes == 5
 
 
-def test_an_object_is_wanted_once_and_by_the_first() -> None:
+def test_an_object_is_wanted_once_by_all_that_name_it() -> None:
     first = stage_output("s", file_of("a", b"x"))
     second = tracked_output(file_of("b", b"x"))
 
     wanted = list_wanted([first, second])
 
     (want,) = wanted.values()
-    assert (want.path, want.owner, want.document) == ("a", "s", ".pivot/stages/s.lock")
+    assert want.places == (Place("a", "s", ".pivot/stages/s.lock"), Place("b", "b", "b.pvt"))
+    assert want.path == "a"
+
+
+def test_a_file_that_stands_twice_in_one_directory_needs_its_object_twice() -> None:
+    output = directory_of("d", {"a": b"x", "b": b"x"})
+
+    (want,) = list_wanted([stage_output("s", output)]).values()
+
+    assert [place.path for place in want.places] == ["d/a", "d/b"]
+
+
+def test_an_object_of_another_size_than_the_recorded_one_cannot_be_right() -> None:
+    sized, bare = File("a", digest(1), 3), File("b", digest(2))
+    wanted = list_wanted([stage_output("s", sized), stage_output("t", bare)])
+
+    assert sound({digest(1): 3, digest(2): 9}, wanted) == {digest(1): 3, digest(2): 9}
+    assert sound({digest(1): 2, digest(2): 9}, wanted) == {digest(2): 9}
 
 
 def test_the_first_size_that_is_known_counts() -> None:

@@ -14,6 +14,7 @@ from pivot.remote_url import FolderUrl, S3Url, parse_remote_url
 NAMES = st.text(st.characters(exclude_characters="/", codec="utf-8"), min_size=1).filter(
     lambda name: name not in {".", ".."}
 )
+BUCKETS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{2,30}", fullmatch=True)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,7 @@ def test_an_s3_url_is_a_bucket_and_a_literal_prefix(url: str, bucket: str, prefi
     assert parse_remote_url(url) == S3Url(bucket, prefix)
 
 
-@given(NAMES, st.lists(NAMES, max_size=4))
+@given(BUCKETS, st.lists(NAMES, max_size=4))
 def test_every_prefix_without_empty_and_dotted_names_is_taken_as_it_stands(
     bucket: str, names: list[str]
 ) -> None:
@@ -70,6 +71,12 @@ def test_what_is_no_url_of_a_remote_is_refused_with_an_example(url: str) -> None
         parse_remote_url(url)
 
     assert "file:///folder" in caught.value.hint
+
+
+@pytest.mark.parametrize("bucket", ["KEY:secret@b", "@b", "-b", "b c", "b\n", "b?x=1", "b%20"])
+def test_what_cannot_be_a_bucket_is_refused(bucket: str) -> None:
+    with pytest.raises(UsageError, match="is no name of a bucket"):
+        parse_remote_url(f"s3://{bucket}/p")
 
 
 @pytest.mark.parametrize("url", ["s3://b/p//q", "s3://b/./p", "s3://b/p/../q", "s3://b/.."])

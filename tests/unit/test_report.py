@@ -13,12 +13,13 @@ from pivot.errors import (
     ExitCode,
     ObjectDamaged,
     ObjectMissing,
+    PivotError,
     RemoteDenied,
     UsageError,
 )
 from pivot.objects import Digest
 from pivot.placement import Placed
-from pivot.plan import OutputPlan, Step, TransferPlan, Wanted
+from pivot.plan import OutputPlan, Place, Step, TransferPlan, Wanted
 from pivot.report import OnMiss, human_size, printable, report_error, report_json, report_text
 from pivot.results import Checkout, Pull, Transfer
 from pivot.transfer import Failed, Moved, Moves
@@ -67,10 +68,9 @@ def test_a_size_is_said_in_the_unit_that_fits(count: int, said: str) -> None:
     assert human_size(count) == said
 
 
-def want(number: int, path: str = "", owner: str = "s") -> Wanted:
-    one = digest(number)
-    place = path or f"out/{number}"
-    return Wanted(one, 10, executable=False, path=place, owner=owner, document="x.lock")
+def want(number: int, *paths: str) -> Wanted:
+    places = tuple(Place(path, "s", "x.lock") for path in paths or (f"out/{number}",))
+    return Wanted(digest(number), 10, executable=False, places=places)
 
 
 def push(
@@ -159,6 +159,20 @@ def test_an_error_names_the_path_and_the_stage() -> None:
     assert line == f"Error: out/1: object {digest(1)}: its bytes hash to 0 (stage s)"
 
 
+@pytest.mark.parametrize("error", [ObjectDamaged("is damaged"), ObjectMissing("is not there")])
+def test_an_object_that_several_need_is_said_for_each(error: PivotError) -> None:
+    one = digest(1)
+    wanted = {one: want(1, "out/a", "out/b", "out/c")}
+    moves = Moves((Failed(one, error),))
+    plan = TransferPlan({one: 10}, {}, ())
+
+    report = report_text("fetch", Transfer("fetch", "origin", "s3://b/p", wanted, plan, moves))
+
+    errors = [line for line in report.err if line.startswith("Error: ")]
+    assert [line.split(": ")[1] for line in errors] == ["out/a", "out/b", "out/c"]
+    assert report.out == ("Fetched from 'origin': 0 transferred, 0 skipped, 1 failed",)
+
+
 @pytest.mark.parametrize(
     ("on_miss", "word", "code"),
     [
@@ -208,6 +222,17 @@ def test_a_checkout_counts_what_it_placed_and_what_it_left() -> None:
     report = report_text("checkout", Checkout(plan, (Placed("out/x", 1),)))
 
     assert report.out == ("Restored 1 file(s)", "Skipped 1 file(s) (already exist)")
+
+
+def test_a_checkout_says_what_it_removed() -> None:
+    plan = (output_plan(Step.CREATE), output_plan(Step.CREATE, "out/y"))
+    placed = (Placed("out/x", 1, 2), Placed("out/y", 1, 1))
+
+    report = report_text("checkout", Checkout(plan, placed))
+    told = json.loads(report_json("checkout", Checkout(plan, placed)).out[0])
+
+    assert report.out == ("Restored 2 file(s)", "Removed 3 file(s) (no longer in the lock)")
+    assert told["checkout"]["removed"] == 3
 
 
 def test_a_dry_checkout_lists_every_step_with_a_hostile_name_made_safe() -> None:
@@ -260,9 +285,8 @@ def test_many_changed_files_of_a_directory_are_told_in_one_line() -> None:
 
 def test_a_pull_says_once_what_could_not_be_fetched() -> None:
     file = file_of("out/x", b"out/x")
-    wanted = {
-        file.digest: Wanted(file.digest, 5, executable=False, path="out/x", owner="s", document="")
-    }
+    place = Place("out/x", "s", "x.lock")
+    wanted = {file.digest: Wanted(file.digest, 5, executable=False, places=(place,))}
     fetched = Transfer(
         "fetch", "origin", "s3://b", wanted, TransferPlan({}, {}, (file.digest,)), Moves()
     )

@@ -9,7 +9,7 @@ import pytest
 from pivot.errors import InvalidDocument, UnsafePath
 from pivot.objects import Digest, Directory, File
 from pivot.tracked import Tracked, load_tracked
-from tests.projects import dump
+from tests.projects import dump, tree_digest
 from tests.unit.values import write
 
 HASH = "4083673417683763"
@@ -40,16 +40,33 @@ def test_at_the_root_too(tmp_path: Path) -> None:
 
 
 def test_a_directory_has_its_files(tmp_path: Path) -> None:
+    whole = tree_digest([MEMBER], ["e"])
+
     tracked = load(
-        tmp_path, "d/imgs.pvt", path="imgs", num_files=1, manifest=[MEMBER], empty_dirs=["e"]
+        tmp_path,
+        "d/imgs.pvt",
+        path="imgs",
+        hash=whole,
+        num_files=1,
+        manifest=[MEMBER],
+        empty_dirs=["e"],
     )
 
     file = File("d/imgs/b", Digest(HASH), 3, executable=False)
-    assert tracked.output == Directory("d/imgs", Digest(HASH), (file,), ("d/imgs/e",))
+    assert tracked.output == Directory("d/imgs", Digest(whole), (file,), ("d/imgs/e",))
+
+
+def test_a_directory_whose_hash_is_not_that_of_its_list_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidDocument, match=r"^d/imgs\.pvt: hash is not that of its manifest"):
+        load(tmp_path, "d/imgs.pvt", path="imgs", num_files=1, manifest=[MEMBER])
 
 
 def test_without_empty_dirs_the_release_may_have_left_names_out(tmp_path: Path) -> None:
-    output = load(tmp_path, "imgs.pvt", path="imgs", num_files=1, manifest=[MEMBER]).output
+    whole = tree_digest([MEMBER])
+
+    output = load(
+        tmp_path, "imgs.pvt", path="imgs", hash=whole, num_files=1, manifest=[MEMBER]
+    ).output
 
     assert isinstance(output, Directory)
     assert output.skips_ignored
@@ -68,7 +85,11 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
     "a file without hash": ({"manifest": [{"relpath": "a", "size": 1}]}, r"\[0\].hash must"),
     "a source that is text": ({"source": "x"}, "source must be a mapping"),
     "a source without remote": (
-        {"source": {k: v for k, v in SOURCE.items() if k != "remote"}}, "source.remote is missing",
+        {"source": {k: v for k, v in SOURCE.items() if k != "remote"}},
+        "source.remote must be text, not nothing",
+    ),
+    "a source whose remote is a list": (
+        {"source": SOURCE | {"remote": ["s3://o/p"]}}, "source.remote must be text, not a list",
     ),
 }  # fmt: skip
 

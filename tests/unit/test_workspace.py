@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from pivot.objects import Digest, File, Output, digest_bytes, object_name
 from pivot.plan import Existing, Found, Is, Step, plan_checkout
 from pivot.tree import Blocked
 from pivot.workspace import Workspace
-from tests.unit.values import directory_of, file_of, put_object, stage_output, write
+from tests.unit.values import directory_of, file_of, paths_of, put_object, stage_output, write
 
 X = file_of("d/x", b"right")
 
@@ -36,8 +37,10 @@ def observe(
     output: Output,
     existing: Existing = Existing.UPDATE,
     fetched: tuple[Digest, ...] = (),
+    known: tuple[str, ...] = (),
 ) -> Found:
-    workspace = Workspace(root, Cache(cache_of(root)), fetched)
+    paths = paths_of(output) | {*known}
+    workspace = Workspace(root, Cache(cache_of(root)), known=paths, fetched=fetched)
     return workspace.observe([stage_output("s", output)], existing=existing)[output.path]
 
 
@@ -61,6 +64,19 @@ def test_a_hard_link_to_the_object_is_the_object_without_being_read(root: Path) 
     os.link(cache_of(root) / object_name(X.digest), root / "d/x")
 
     assert seen(root, X) is Is.SAME
+
+
+@pytest.mark.parametrize("content", [b"RIGHT", b"right and more"])
+def test_a_hard_link_to_an_object_that_may_have_been_edited_is_read(
+    root: Path, content: bytes
+) -> None:
+    put_object(cache_of(root), b"right", mode=0o644)
+    (root / "d").mkdir()
+    os.link(cache_of(root) / object_name(X.digest), root / "d/x")
+    assert seen(root, X) is Is.SAME
+
+    (root / "d/x").write_bytes(content)
+    assert seen(root, X) is Is.DIFFERENT
 
 
 @pytest.mark.parametrize("content", [b"other", b"longer than that"])
@@ -223,14 +239,22 @@ def test_names_that_old_releases_left_out_are_no_difference(root: Path) -> None:
     assert observe(root, new).extra.keys() == {"parts/__pycache__/m.pyc", "parts/x~"}
 
 
-def test_an_output_inside_another_is_not_a_stranger_there(root: Path) -> None:
-    inner = file_of("parts/inner", b"inner")
+def test_what_another_document_names_is_not_a_stranger_there(root: Path) -> None:
     write(root, "parts/inner", b"inner")
-    entries = [stage_output("s", PARTS), stage_output("t", inner)]
+    put_object(cache_of(root), b"inner")
 
-    found = Workspace(root, Cache(cache_of(root))).observe(entries, existing=Existing.REFUSE)
+    assert observe(root, PARTS).extra == {"parts/inner": Is.CACHED}
+    assert observe(root, PARTS, known=("parts/inner",)).extra == {}
 
-    assert found["parts"].extra == {}
+
+def test_what_git_has_is_not_a_stranger_there(root: Path) -> None:
+    for name in (".gitkeep", "sub/[a]*.txt", "mine"):
+        write(root, f"parts/{name}")
+    put_object(cache_of(root), b"")
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    subprocess.run(["git", "add", "parts/.gitkeep", "parts/sub"], cwd=root, check=True)
+
+    assert observe(root, PARTS).extra == {"parts/mine": Is.CACHED}
 
 
 def test_a_pipe_in_a_directory_makes_nobody_wait(root: Path) -> None:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pivot.objects import Digest, Directory, File, Output, digest_bytes, object_name
+from pivot.objects import (
+    Digest,
+    Directory,
+    File,
+    Output,
+    digest_bytes,
+    files_of,
+    object_name,
+    tree_digest,
+)
 from pivot.targets import Reference, References
 
 if TYPE_CHECKING:
@@ -24,10 +33,9 @@ def file_of(path: str, content: bytes, *, executable: bool | None = None) -> Fil
 def directory_of(
     path: str, contents: Mapping[str, bytes], *, empty: tuple[str, ...] = ()
 ) -> Directory:
-    """Make a directory output; its digest stands for what it holds, as a manifest's hash does."""
     files = tuple(file_of(f"{path}/{n}", data, executable=False) for n, data in contents.items())
-    whole = digest_bytes(repr((sorted(contents.items()), empty)).encode())
-    return Directory(path, whole, files, tuple(f"{path}/{name}" for name in empty))
+    bare = tuple(f"{path}/{name}" for name in empty)
+    return Directory(path, tree_digest(files, bare, above=path), files, bare)
 
 
 def stage_output(stage: str, output: Output) -> Reference:
@@ -36,6 +44,11 @@ def stage_output(stage: str, output: Output) -> Reference:
 
 def tracked_output(output: Output) -> Reference:
     return Reference(output, output.path, f"{output.path}.pvt", is_stage=False)
+
+
+def paths_of(*outputs: Output) -> frozenset[str]:
+    """List what a project whose documents name *outputs* knows of."""
+    return frozenset(file.path for output in outputs for file in files_of(output))
 
 
 def references_of(*entries: Reference, uncached: Mapping[str, str] | None = None) -> References:
