@@ -134,7 +134,7 @@ def _receive(session: Session, store: Remote, cache: Cache, want: Wanted) -> boo
         except ObjectDamaged as error:
             if last:
                 raise ObjectDamaged(
-                    f"the copy on the remote is damaged: {error.message}; it was not kept",
+                    f"the copy on the remote is damaged and was not kept: it {error.message}",
                     hint="delete it there, and push it again from where it was made",
                 ) from error
         else:

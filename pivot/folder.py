@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from pivot.cache import Cache
 from pivot.errors import (
     LocalError,
+    ObjectDamaged,
     ObjectError,
     ObjectMissing,
     ObjectUnreachable,
     RemoteError,
     local_error,
 )
-from pivot.objects import Content, Digest, read_chunks
+from pivot.objects import Content, Digest, local_damage, read_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -53,7 +54,10 @@ class FolderRemote:
         except OSError as error:
             raise local_error(error, source) from error
         content = Content(found, read_chunks(source))
-        self._objects.receive(digest, content, size, count=count)
+        try:
+            self._objects.receive(digest, content, size, count=count)
+        except ObjectDamaged as error:
+            raise local_damage(source, error.message) from error
         return False
 
     def download(self, digest: Digest) -> Content:

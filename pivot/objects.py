@@ -153,6 +153,22 @@ def verified(chunks: Iterable[bytes], digest: Digest, size: int | None) -> Itera
     if size is not None and count != size:
         raise ObjectDamaged(f"has {count} bytes instead of {size}")
     if (found := hasher.hexdigest()) != digest:
-        raise ObjectDamaged(f"its bytes hash to {found}")
+        raise ObjectDamaged(f"hashes to {found}")
     if held:
         yield held
+
+
+def read_verified(path: str | os.PathLike[str], digest: Digest, size: int) -> Iterator[bytes]:
+    """Read the file at *path* for an upload: `verified`, and what is wrong is said of the file."""
+    try:
+        yield from verified(read_chunks(path), digest, size)
+    except ObjectDamaged as error:
+        raise local_damage(path, error.message) from error
+
+
+def local_damage(path: str | os.PathLike[str], what: str) -> ObjectDamaged:
+    """Say that the copy at *path* is not what its name promises, and what to do."""
+    return ObjectDamaged(
+        f"the local copy is damaged and was not pushed: it {what}",
+        hint=f"delete {path}, then 'pivot pull' or run the stage again",
+    )

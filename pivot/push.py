@@ -80,13 +80,7 @@ def _push(
 
     def upload(digest: Digest) -> bool:
         source = elsewhere.get(digest) or cache.path(digest)
-        try:
-            return store.upload(digest, source, wanted[digest].size, count=session.meter.bytes)
-        except ObjectDamaged as error:
-            raise ObjectDamaged(
-                f"{error.message}; it was not pushed",
-                hint=f"delete {source}, then 'pivot pull' or run the stage again",
-            ) from error
+        return store.upload(digest, source, wanted[digest].size, count=session.meter.bytes)
 
     moves = session.move(plan, upload)
     return Transfer("push", settings.name, store.url, wanted, plan, moves, damaged=damaged)

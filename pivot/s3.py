@@ -22,7 +22,7 @@ from pivot.errors import (
     RemoteDenied,
     local_error,
 )
-from pivot.objects import CHUNK, Content, Digest, object_name, read_chunks, verified
+from pivot.objects import CHUNK, Content, Digest, local_damage, object_name, read_verified
 from pivot.s3_calls import FOREIGN, Calls
 from pivot.s3_errors import Answer, of_object, parse_answer
 from pivot.s3_stat import Inventory
@@ -83,8 +83,8 @@ class S3Remote:
         except OSError as error:
             raise local_error(error, source) from error
         if size is not None and found != size:
-            raise ObjectDamaged(f"{source} has {found} bytes instead of {size}")
-        chunks = verified(read_chunks(source), digest, found)
+            raise local_damage(source, f"has {found} bytes instead of {size}")
+        chunks = read_verified(source, digest, found)
         if found > PART:  # parts know no condition: what is there is asked for once more
             if self._is_there(digest, found):
                 return True

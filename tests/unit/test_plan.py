@@ -95,7 +95,7 @@ def test_two_sizes_of_one_object_contradict_each_other() -> None:
     one = File("a", digest(1), 3)
     other = File("b", digest(1), 4)
 
-    with pytest.raises(IntegrityError, match=r"says 3 bytes, .*t\.lock \(b\) says 4"):
+    with pytest.raises(IntegrityError, match=r"says 3 bytes and .*t\.lock \(b\) says 4"):
         list_wanted([stage_output("s", one), stage_output("t", other)])
 
 
