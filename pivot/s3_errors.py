@@ -104,7 +104,7 @@ def of_remote(answer: Answer, url: str) -> PivotError:
     """Say what *answer* means for the whole remote at *url*."""
     if error := _about_bucket(answer, url) or _about_credentials(answer, url):
         return error
-    if answer.status == 404:  # noqa: PLR2004
+    if answer.status == 404 and not answer.code:  # noqa: PLR2004
         return of_first_miss(answer, url)
     if answer.status == 403:  # noqa: PLR2004
         return RemoteDenied(

@@ -72,7 +72,13 @@ class Scratch:
         """Remove the directories of runs that are dead, as far as this machine can tell."""
         for name in os.listdir(self._root):
             owner, _, process = name.rpartition("-")[0].rpartition("-")
-            if name != own and owner == _owner() and process.isdigit() and not _runs(int(process)):
+            if (
+                name != own
+                and owner == _owner()
+                and process.isascii()
+                and process.isdigit()
+                and not _runs(int(process))
+            ):
                 shutil.rmtree(self._root / name, ignore_errors=True)
 
 
