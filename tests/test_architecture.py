@@ -29,6 +29,8 @@ RUNGS = (
     "workspace placement s3_stores",
     "s3_calls",
     "s3_stat",
+    "s3_calls",
+    "s3_stat",
     "folder s3",
     "remotes",
     "results",

@@ -18,13 +18,18 @@ FILES: dict[str, Content] = {"out/model.bin": MODEL, "out/notes.txt": b"some not
 BRIEF = {"truncated": MODEL[:100], "longer": MODEL + b"more", "edited": MODEL[:-1] + b"!"}
 
 
-@pytest.fixture(name="project")
-def _project(tmp_path: Path, bucket: str, pivot: Command) -> Path:
-    """Make a project that is pushed, with single files, of which locks record no size."""
-    project = make_project(tmp_path / "project", bucket, FILES)
-    done = pivot("push", cwd=project)
-    assert done.code == 0, done
+def make_pushed(root: Path, bucket: str, server: S3Server, outputs: dict[str, Content]) -> Path:
+    """Make a project whose objects are on the remote too: both places have the same layout."""
+    project = make_project(root, bucket, outputs)
+    (project / ".pivot/config.yaml").write_text(f"remotes:\n  origin: s3://{bucket}\n")
+    buckets.fill(server, bucket, project / ".pivot/cache")
     return project
+
+
+@pytest.fixture(name="project")
+def _project(tmp_path: Path, bucket: str, server: S3Server) -> Path:
+    """Make a project with single files, of which locks record no size."""
+    return make_pushed(tmp_path / "project", bucket, server, FILES)
 
 
 def object_of(project: Path, content: bytes) -> Path:
@@ -38,8 +43,7 @@ def damage(path: Path, content: bytes, *, mode: int = 0o444) -> None:
     path.chmod(mode)
 
 
-@pytest.mark.parametrize("mode", [0o444, 0o644])
-@pytest.mark.parametrize("what", ["truncated", "longer"])
+@pytest.mark.parametrize(("what", "mode"), [("truncated", 0o444), ("longer", 0o644)])
 def test_a_push_does_not_accuse_the_good_copy_on_the_remote(
     what: str, mode: int, project: Path, pivot: Command, bucket: str, server: S3Server
 ) -> None:
@@ -58,7 +62,7 @@ def test_a_push_accuses_the_remote_when_its_own_copy_is_verified(
     project: Path, pivot: Command, bucket: str, server: S3Server
 ) -> None:
     name = digest(MODEL)
-    key = f"p/files/{name[:2]}/{name[2:]}"
+    key = f"files/{name[:2]}/{name[2:]}"
     buckets.put(server, bucket, key, MODEL[:100])
 
     done = pivot("push", cwd=project)
@@ -70,9 +74,15 @@ def test_a_push_accuses_the_remote_when_its_own_copy_is_verified(
     assert buckets.contents(server, bucket)[key] == MODEL
 
 
-@pytest.mark.parametrize("force", [[], ["--force"]], ids=["", "force"])
-@pytest.mark.parametrize("mode", [0o444, 0o644])
-@pytest.mark.parametrize("what", BRIEF)
+@pytest.mark.parametrize(
+    ("what", "mode", "force"),
+    [
+        ("truncated", 0o444, []),
+        ("longer", 0o644, []),
+        ("edited", 0o444, []),
+        ("edited", 0o644, ["--force"]),
+    ],
+)
 def test_a_pull_fetches_a_damaged_object_again(
     what: str, mode: int, force: list[str], project: Path, pivot: Command
 ) -> None:
@@ -88,7 +98,7 @@ def test_a_pull_fetches_a_damaged_object_again(
     assert leftovers(project) == []
 
 
-@pytest.mark.parametrize("what", BRIEF)
+@pytest.mark.parametrize("what", ["truncated", "edited"])
 def test_a_checkout_takes_a_damaged_object_for_missing(
     what: str, project: Path, pivot: Command
 ) -> None:
@@ -113,7 +123,7 @@ def test_a_dry_run_mends_nothing(word: str, project: Path, pivot: Command) -> No
     assert not (project / "out").exists()
 
 
-@pytest.mark.parametrize("what", BRIEF)
+@pytest.mark.parametrize("what", ["truncated", "edited"])
 def test_a_hard_link_that_was_edited_is_kept_until_it_is_forced(
     what: str, project: Path, pivot: Command
 ) -> None:
@@ -135,10 +145,10 @@ def test_a_hard_link_that_was_edited_is_kept_until_it_is_forced(
 
 
 def test_a_directory_whose_list_lost_a_line_is_refused(
-    tmp_path: Path, bucket: str, pivot: Command
+    tmp_path: Path, bucket: str, pivot: Command, server: S3Server
 ) -> None:
-    project = make_project(tmp_path / "merged", bucket, {"out/parts": {"a": b"a", "b": b"b"}})
-    pushed = pivot("push", cwd=project)
+    parts: dict[str, Content] = {"out/parts": {"a": b"a", "b": b"b"}}
+    project = make_pushed(tmp_path / "merged", bucket, server, parts)
     clone = without_cache(project, tmp_path / "clone")
     lock = clone / ".pivot/stages/make/parts.lock"
     document = yaml.safe_load(lock.read_text())
@@ -147,7 +157,6 @@ def test_a_directory_whose_list_lost_a_line_is_refused(
 
     done = pivot("pull", cwd=clone)
 
-    assert pushed.code == 0, pushed
     assert_sentence(done, 8, ".pivot/stages/make/parts.lock", "manifest", "git")
     assert not (clone / "out").exists()
 
@@ -156,9 +165,9 @@ def test_a_directory_whose_list_lost_a_line_is_refused(
 def test_an_object_that_several_outputs_need_is_named_by_all_of_them(
     wrong: bytes | None, tmp_path: Path, bucket: str, pivot: Command, server: S3Server
 ) -> None:
-    same = {"out/a.bin": MODEL, "out/b.bin": MODEL, "out/tree": {"one": MODEL, "two": MODEL}}
-    project = make_project(tmp_path / "same", bucket, dict(same))
-    pushed = pivot("push", cwd=project)
+    tree: Content = {"one": MODEL, "two": MODEL}
+    same: dict[str, Content] = {"out/a.bin": MODEL, "out/b.bin": MODEL, "out/tree": tree}
+    project = make_pushed(tmp_path / "same", bucket, server, same)
     clone = without_cache(project, tmp_path / "clone")
     (key,) = buckets.keys(server, bucket)
     buckets.delete(server, bucket, key)
@@ -167,7 +176,6 @@ def test_an_object_that_several_outputs_need_is_named_by_all_of_them(
 
     done = pivot("pull", cwd=clone)
 
-    assert pushed.code == 0, pushed
     named = ("out/a.bin", "out/b.bin", "out/tree/one", "out/tree/two")
     assert_sentence(done, 3 if wrong is None else 5, *named)
     assert "0 transferred, 0 skipped, 1 failed" in done.out

@@ -143,14 +143,17 @@ FOREIGN = {
 ALONE = ("AWS_ENDPOINT", "AWS_SKIP_SIGNATURE", "AWS_S3_EXPRESS", "AWS_CONDITIONAL_PUT")
 
 
-@pytest.mark.parametrize("names", [(name,) for name in ALONE] + [tuple(FOREIGN)], ids=str)
+@pytest.mark.parametrize(
+    "names", [(name,) for name in ALONE] + [tuple(FOREIGN)], ids=lambda names: names[-1]
+)
 def test_variables_that_are_empty_or_not_of_aws_change_nothing(
     names: tuple[str, ...], small: Path, pivot: Command, bucket: str, server: S3Server
 ) -> None:
     with (small / ".pivot/config.yaml").open("a") as file:
         file.write(f"remote_options:\n  origin:\n    endpoint: {server.url}\n")
+    command = Command(pivot.home, {**pivot.variables, **{name: FOREIGN[name] for name in names}})
 
-    done = pivot("push", cwd=small, **{name: FOREIGN[name] for name in names})
+    done = command("push", cwd=small)
 
     assert done.code == 0, done
     assert list(buckets.contents(server, bucket).values()) == [DATA]
@@ -169,25 +172,24 @@ def test_variables_that_are_empty_or_not_of_aws_change_nothing(
 def test_a_variable_that_is_wrong_is_named(
     name: str, value: str, small: Path, pivot: Command
 ) -> None:
-    done = pivot("push", cwd=small, **{name: value})
+    done = Command(pivot.home, {**pivot.variables, name: value})("push", cwd=small)
 
     assert_sentence(done, 2, name, value)
 
 
-@pytest.mark.parametrize("how", ["config set", "the file"])
-def test_keys_in_a_url_are_refused_and_not_repeated(how: str, small: Path, pivot: Command) -> None:
+def test_keys_in_a_url_are_refused_and_not_repeated(small: Path, pivot: Command) -> None:
     url = "s3://AKIAEXAMPLE:topsecret@bucket/p"
-    if how == "the file":
-        (small / ".pivot/config.yaml").write_text(f"remotes:\n  origin: {url}\n")
-        done = pivot("push", cwd=small)
-        listed = pivot("remote", "list", cwd=small)
-        assert "topsecret" not in listed.out + listed.err
-    else:
-        done = pivot("config", "set", "remotes.other", url, cwd=small)
-        assert "topsecret" not in (small / ".pivot/config.yaml").read_text()
+    config = small / ".pivot/config.yaml"
 
-    assert_sentence(done, 2 if how == "config set" else 8, "bucket")
-    assert "topsecret" not in done.out + done.err
+    given = pivot("config", "set", "remotes.other", url, cwd=small)
+    kept = config.read_text()
+    config.write_text(f"remotes:\n  origin: {url}\n")
+    found = pivot("push", cwd=small)
+
+    assert "topsecret" not in kept
+    for done in (given, found):
+        assert_sentence(done, 2, "bucket")
+        assert "topsecret" not in done.out + done.err
 
 
 def add_import(project: Path, path: str, content: bytes, remote: str) -> None:
@@ -195,11 +197,11 @@ def add_import(project: Path, path: str, content: bytes, remote: str) -> None:
     document = ProjectBuilder(project).tracked(path, content)
     tree = yaml.safe_load(document.read_text())
     names = ("repo", "rev", "rev_lock", "stage", "path")
-    source = {name: "x" for name in names} | {"remote": remote}
+    source = dict.fromkeys(names, "x") | {"remote": remote}
     document.write_text(dump(tree | {"source": source}))
 
 
-@pytest.mark.parametrize("url", ["gs://elsewhere/p", "s3://b/../p", "nonsense"])
+@pytest.mark.parametrize("url", ["gs://elsewhere/p", "nonsense"])
 def test_an_import_from_nowhere_does_not_harm_the_rest(
     url: str, small: Path, tmp_path: Path, pivot: Command
 ) -> None:
@@ -251,7 +253,7 @@ def parts_under_way(server: S3Server, bucket: str) -> list[str]:
 def test_an_interrupted_push_in_parts_leaves_no_parts_behind(
     number: signal.Signals, tmp_path: Path, pivot: Command, bucket: str, server: S3Server
 ) -> None:
-    big = Random(3).randbytes(64 << 20)
+    big = Random(3).randbytes(48 << 20)
     project = make_project(tmp_path / "big", bucket, {"data/big.bin": big})
 
     with through(server, pivot) as (proxy, command):

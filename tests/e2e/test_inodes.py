@@ -1,0 +1,88 @@
+"""A disk with room for bytes and none for more files."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests import buckets
+from tests.conftest import Command, Done
+from tests.e2e.weather import assert_sentence, leftovers, without_cache
+from tests.projects import Content, ProjectBuilder, digest, objects
+from tests.servers import S3Server
+
+COUNT = 150
+TREE: Content = {f"{number:03}.bin": b"%d" % number for number in range(COUNT)}
+SHELVES = len({digest(b"%d" % number)[:2] for number in range(COUNT)})
+PULL = """
+mount -t tmpfs -o size=8m,mode=755,nr_inodes="$3" none "$0"
+cp -a "$1/." "$0"
+cd "$0"
+code=0
+"$PYTHON" -m pivot pull || code=$?
+cp -a "$0/." "$2"
+exit $code
+"""
+
+
+def namespace(script: str, *arguments: str | Path, pivot: Command, cwd: Path) -> Done:
+    """Run a shell script that may mount, in a name space of its own."""
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", script]
+    done = subprocess.run(
+        [*command, *map(str, arguments)],
+        check=False,
+        cwd=cwd,
+        env=pivot.environment | {"PYTHON": sys.executable},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(name="clone", scope="module")
+def _clone(
+    tmp_path_factory: pytest.TempPathFactory, new_bucket: Callable[[], str], server: S3Server
+) -> Path:
+    bucket = new_bucket()
+    root = tmp_path_factory.mktemp("inodes")
+    builder = ProjectBuilder(root / "project").config(f"remotes:\n  origin: s3://{bucket}\n")
+    builder.stage("small", {"out/one.bin": b"0"})
+    builder.stage("tree", {"out/tree": TREE})
+    buckets.fill(server, bucket, builder.root / ".pivot/cache")
+    return without_cache(builder.root, root / "clone")
+
+
+@pytest.mark.parametrize(
+    ("inodes", "said"),
+    [(COUNT, "inodes are free"), (COUNT + 40, "No space left"), (COUNT + SHELVES, "No space left")],
+    ids=["too few at once", "too few for shelves", "too few for the workspace"],
+)
+def test_a_disk_without_room_for_more_files(
+    inodes: int, said: str, clone: Path, tmp_path: Path, pivot: Command
+) -> None:
+    if shutil.which("unshare") is None:
+        pytest.skip("needs unshare(1), to mount a small file system")
+    places = [tmp_path / name for name in ("disk", "kept")]
+    for place in places:
+        place.mkdir()
+    probe = namespace('mount -t tmpfs none "$0"', places[0], pivot=pivot, cwd=tmp_path)
+    if probe.code:
+        pytest.skip(f"this machine does not let us mount: {probe.err.strip()}")
+
+    done = namespace(PULL, places[0], clone, places[1], str(inodes), pivot=pivot, cwd=tmp_path)
+    again = pivot("pull", cwd=places[1])
+
+    assert_sentence(done, 7, said)
+    assert "Fetched from 'origin': " in done.out
+    kept = objects(places[1] / ".pivot/cache")
+    assert all(digest(body) == name for name, body in kept.items())
+    assert leftovers(places[1]) == []
+    assert again.code == 0, again
+    assert {path.name: path.read_bytes() for path in (places[1] / "out/tree").iterdir()} == TREE
