@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from pivot.config import RemoteSettings
 
+# botocore trusts what it parses: a process or a container that answers nonsense shows as these
+_TRUSTING = (RuntimeError, ValueError, OSError, AttributeError, LookupError, TypeError)
+
 DEFAULT_REGION = "us-east-1"
 _COMMERCIAL_ENDPOINT = re.compile(r"https://s3(?:\.[a-z]{2}(?:-[a-z]+)+-\d+)?\.amazonaws\.com")
 
@@ -65,7 +68,8 @@ def find_access(remote: RemoteSettings, bucket: str, environment: Mapping[str, s
     plain = None if remote.profile else _plain_credentials(environment)
     if plain is not None and _says_it_all(endpoint, region, environment):
         if region is None:
-            region = DEFAULT_REGION if endpoint else find_bucket_region(bucket)
+            with _asking(remote.name):
+                region = DEFAULT_REGION if endpoint else find_bucket_region(bucket)
         find_region = None if endpoint else functools.partial(find_bucket_region, bucket)
         return Access(endpoint, region, lambda: plain, authorities, find_region)
     return _from_chain(remote, bucket, endpoint, region, authorities)
@@ -80,7 +84,11 @@ def find_bucket_region(
     """
     import boto3  # noqa: PLC0415
     from botocore.config import Config  # noqa: PLC0415
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    from botocore.exceptions import (  # noqa: PLC0415
+        BotoCoreError,
+        ClientError,
+        ProfileNotFound,
+    )
 
     try:
         client = (session or boto3.Session()).client(
@@ -96,6 +104,8 @@ def find_bucket_region(
             raise RemoteError(
                 f"s3://{bucket}: there is no such bucket", hint="check the name: aws s3 ls"
             ) from error
+    except ProfileNotFound:
+        raise
     except (BotoCoreError, ValueError) as error:
         raise RemoteUnavailable(f"s3://{bucket}: cannot find its region: {error}") from error
     headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
@@ -204,7 +214,7 @@ def _asking(name: str) -> Iterator[None]:
         yield
     except ProfileNotFound as error:
         raise RemoteDenied(f"{name}: {error}", hint="aws configure list-profiles") from error
-    except (BotoCoreError, ClientError, RuntimeError, ValueError, OSError) as error:
+    except (BotoCoreError, ClientError, *_TRUSTING) as error:
         said = " ".join(str(error).split())
         sso = "sso" in said.lower()
         raise RemoteDenied(

@@ -40,6 +40,13 @@ def parse_remote_url(url: str) -> RemoteUrl:
             raise UsageError(
                 f"'{url}': the prefix may not have empty names, '.' or '..' between its slashes"
             )
+        if "@" in found[1]:
+            bucket = found[1].rpartition("@")[2]
+            raise UsageError(
+                f"the URL has keys before the bucket '{bucket}'",
+                hint="keys belong into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
+                "~/.aws/credentials",
+            )
         if not _BUCKET.fullmatch(found[1]):
             raise UsageError(f"'{found[1]}' is no name of a bucket", hint="s3://bucket/prefix")
         return S3Url(found[1], prefix)
