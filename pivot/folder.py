@@ -47,12 +47,15 @@ class FolderRemote:
         self, digest: Digest, source: Path, size: int | None, *, count: Callable[[int], None]
     ) -> bool:
         """See `Remote.upload`."""
-        if digest in self._objects.stat([digest]):
-            return True
         try:
             found = source.stat().st_size
         except OSError as error:
             raise local_error(error, source) from error
+        held = self._objects.stat([digest]).get(digest)
+        if held not in {None, found}:
+            raise ObjectDamaged(f"the remote holds {held} bytes instead of {found}")
+        if held is not None:
+            return True
         content = Content(found, read_chunks(source))
         try:
             self._objects.receive(digest, content, size, count=count)

@@ -34,9 +34,10 @@ class Remote(Protocol):
     ) -> bool:
         """Store the bytes of *source*, if they are what *digest* and *size* promise.
 
-        Whole or not at all, and never over an object that is there: then the answer is true.
-        Bytes that passed are told to *count*. Raises `ObjectError` for this object, `LocalError`
-        where *source* cannot be read, `RemoteError` for all.
+        Whole or not at all, and never over an object that is there: then the answer is true, or
+        `ObjectDamaged` is raised if that one has another size. Bytes that passed are told to
+        *count*. Raises `ObjectError` for this object, `LocalError` where *source* cannot be
+        read, `RemoteError` for all.
         """
 
     def download(self, digest: Digest) -> Content:

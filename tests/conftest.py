@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +16,12 @@ import pytest
 from tests.servers import S3Server, seaweedfs
 
 ROOT = Path(__file__).parent.parent
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C also where we were started deaf to it, as a background job of a shell is."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass(frozen=True, slots=True)

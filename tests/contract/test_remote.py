@@ -170,10 +170,24 @@ def test_an_upload_leaves_an_object_that_is_there(place: Place, tmp_path: Path, 
     if size < PART:
         place.need(CONDITIONAL_PUT)
     digest, source = write_sample(tmp_path, size)
-    place.put(f"pre/fix/{object_name(digest)}", b"of somebody else")
+    place.put(f"pre/fix/{object_name(digest)}", b"!" * size)
     was_there = upload(place, digest, source, size)
 
     assert was_there
+    assert download(place, digest) == b"!" * size
+
+
+@pytest.mark.parametrize("size", [1000, PART + 1], ids=["small", "large"])
+def test_an_upload_refuses_an_object_that_has_another_size(
+    place: Place, tmp_path: Path, size: int
+) -> None:
+    if size < PART:
+        place.need(CONDITIONAL_PUT)
+    digest, source = write_sample(tmp_path, size)
+    place.put(f"pre/fix/{object_name(digest)}", b"of somebody else")
+    with pytest.raises(ObjectDamaged, match=f"holds 16 bytes instead of {size}"):
+        upload(place, digest, source, size)
+
     assert download(place, digest) == b"of somebody else"
 
 
