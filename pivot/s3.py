@@ -42,7 +42,7 @@ _MOST_PARTS = 9000  # S3 takes 10,000
 _PARTS_AT_ONCE = 4
 _MEMORY = 96 * 1024 * 1024
 _FAREWELL = 3.0  # seconds
-_CONFLICT = 409
+_PRECONDITION = 412
 _PAUSES = (0.5, 1.0, 2.0)  # seconds between tries while somebody else writes the same object
 
 
@@ -127,7 +127,7 @@ class S3Remote:
             if refusal is None:
                 return False
             # 412 says that it is there; 409 also that another write is under way, or was undone
-            if self._is_there(digest, len(data), if_refused=refusal.status != _CONFLICT):
+            if self._is_there(digest, len(data), if_refused=refusal.status == _PRECONDITION):
                 return True
             if pause is not None:
                 time.sleep(pause)
@@ -149,6 +149,8 @@ class S3Remote:
             refusal = parse_answer(error)
         except FOREIGN as error:
             answer = parse_answer(error)
+            if answer.unconfirmed:
+                return answer
             if mode == "create" and answer.unconditional:
                 self._conditional = False
             elif conditional is None:

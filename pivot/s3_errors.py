@@ -50,6 +50,8 @@ class Answer:
     text: str
     no_keys: str = ""
     """Why there are no credentials any more."""
+    unconfirmed: bool = False
+    """A write was accepted without an ETag: Swift's way to say that another one was newer."""
 
     @property
     def missing(self) -> bool:
@@ -97,6 +99,7 @@ def parse_answer(error: BaseException) -> Answer:
         redirected=_REDIRECTED in text,
         text=_plain(text) if status else _cause(str(error)),
         no_keys=no_keys[1] if no_keys else "",
+        unconfirmed="MissingEtag" in str(error),
     )
 
 

@@ -21,7 +21,7 @@ from tests import buckets
 from tests.conftest import Command
 from tests.e2e.weather import OBJECTS, assert_sentence, make_project, through, without_cache
 from tests.projects import Content, ProjectBuilder, digest, dump
-from tests.servers import FaultProxy, S3Server
+from tests.servers import FaultProxy, S3Server, tls
 from tests.servers.policy import Hangup, Refusal, Request
 from tests.servers.process import LOOPBACK
 from tests.servers.proxy import ReverseProxy
@@ -140,7 +140,7 @@ FOREIGN = {
     "AWS_REQUEST_PAYER": "maybe",
     "AWS_ALLOW_HTTP": "maybe",
 }
-ALONE = ("AWS_ENDPOINT", "AWS_SKIP_SIGNATURE", "AWS_S3_EXPRESS", "AWS_CONDITIONAL_PUT")
+ALONE = ("AWS_SKIP_SIGNATURE", "AWS_S3_EXPRESS", "AWS_CONDITIONAL_PUT")
 
 
 @pytest.mark.parametrize(
@@ -157,6 +157,23 @@ def test_variables_that_are_empty_or_not_of_aws_change_nothing(
 
     assert done.code == 0, done
     assert list(buckets.contents(server, bucket).values()) == [DATA]
+
+
+def test_a_variable_that_aws_does_not_have_leads_nobody_astray(
+    small: Path, tmp_path: Path, bare_pivot: Command, server: S3Server
+) -> None:
+    with (
+        through(server, bare_pivot) as (stranger, _),
+        tls(stranger.server, tmp_path / "tls") as front,
+    ):
+        variables = front.environment() | {"AWS_ENDPOINT": front.url}
+        del variables["AWS_ENDPOINT_URL"]
+        nowhere = {"HTTPS_PROXY": f"http://{LOOPBACK}:9", "NO_PROXY": "localhost"}
+        done = Command(bare_pivot.home, variables | nowhere)("push", cwd=small)
+        asked = stranger.count()
+
+    assert_sentence(done, 6)
+    assert asked == 0
 
 
 @pytest.mark.parametrize(
