@@ -102,7 +102,7 @@ class Import:
     line: int
 
     @property
-    def library(self) -> str:
+    def package(self) -> str:
         return self.module.partition(".")[0]
 
 
@@ -144,7 +144,7 @@ def imports_of(module: str) -> Iterator[Import]:
 
 def own_module(found: Import) -> str | None:
     """Name the module of the package that an import reaches, without `pivot.`."""
-    if found.library != "pivot":
+    if found.package != "pivot":
         return None
     inside = found.module.removeprefix("pivot").removeprefix(".")
     longer = f"{inside}.{found.name}".removeprefix(".")
@@ -177,12 +177,12 @@ def test_every_listed_sibling_import_exists() -> None:
 
 
 def test_the_package_itself_imports_nothing() -> None:
-    assert not [found for found in imports_of("__init__") if found.library != "__future__"]
+    assert not [found for found in imports_of("__init__") if found.package != "__future__"]
 
 
 @pytest.mark.parametrize("library", DOORS)
 def test_a_foreign_library_has_one_door(library: str) -> None:
-    users = {module for module in MODULES if any(f.library == library for f in imports_of(module))}
+    users = {module for module in MODULES if any(f.package == library for f in imports_of(module))}
 
     assert users == DOORS[library]
 
@@ -190,7 +190,7 @@ def test_a_foreign_library_has_one_door(library: str) -> None:
 def test_every_foreign_library_has_a_door() -> None:
     import sys
 
-    used = {found.library for module in MODULES for found in imports_of(module)}
+    used = {found.package for module in MODULES for found in imports_of(module)}
 
     assert used - sys.stdlib_module_names - {"pivot"} <= DOORS.keys()
 
