@@ -1,14 +1,8 @@
-"""What commands print: for people, for logs, for programs; and that a dry run tells the truth."""
+"""What commands report: to people, to programs; and that a dry run tells the truth."""
 
 from __future__ import annotations
 
 import json
-import os
-import pty
-import re
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,44 +10,16 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pivot import __version__
-from pivot.errors import MEANINGS
 from tests.conftest import ROOT, Command, Done
+from tests.e2e.small import MODEL, TRANSFERS, TREE, build, lose
 from tests.projects import ProjectBuilder, digest
 
 SCHEMAS = ROOT / "pivot" / "schemas"
-TRANSFERS = ("push", "fetch", "checkout", "pull")
-COMMANDS = (
-    *TRANSFERS,
-    "init",
-    "config",
-    "config set",
-    "config get",
-    "config unset",
-    "config list",
-    "remote",
-    "remote list",
-    "remote add",
-    "remote remove",
-    "remote default",
-)
-MODEL, TREE = "data/model.bin", "data/tree"
 
 
 @pytest.fixture(name="built")
 def _built(tmp_path: Path) -> ProjectBuilder:
-    """Three objects in the cache, and a folder as remote that has nothing yet."""
-    (tmp_path / "remote").mkdir()
-    built = ProjectBuilder(tmp_path / "project")
-    built.config(f"folders:\n  nas: file://{tmp_path}/remote\n")
-    built.stage("train", {MODEL: b"model"})
-    built.stage("split", {TREE: {"a.txt": b"a", "b.txt": b"bb"}})
-    return built
-
-
-def lose(built: ProjectBuilder, content: bytes) -> None:
-    name = digest(content)
-    (built.root / ".pivot/cache/files" / name[:2] / name[2:]).unlink()
+    return build(tmp_path)
 
 
 def valid(text: str, schema: str) -> Any:
@@ -365,222 +331,3 @@ def test_on_miss_softens_nothing_else(
     assert done.code == 5, done
     assert name in done.err
     assert not (built.root / MODEL).exists()
-
-
-def many(built: ProjectBuilder) -> ProjectBuilder:
-    built.stage("many", {"data/many": {f"{n:03}.txt": f"{n}".encode() for n in range(500)}})
-    return built
-
-
-@pytest.mark.parametrize("command", ["push", "fetch", "checkout", "pull"])
-def test_a_log_gets_few_lines_and_no_colours(
-    command: str, built: ProjectBuilder, bare_pivot: Command
-) -> None:
-    many(built)
-    if command in {"fetch", "pull"}:
-        bare_pivot("push", "many", cwd=built.root)
-        shutil.rmtree(built.root / ".pivot/cache")
-
-    done = bare_pivot(command, "many", cwd=built.root)
-
-    assert done.code == 0, done
-    assert "500" in done.out
-    assert len((done.out + done.err).splitlines()) <= 30
-    assert "\x1b" not in done.out + done.err
-    assert "\r" not in done.out + done.err
-
-
-@pytest.mark.parametrize("command", ["push", "fetch", "checkout", "pull"])
-def test_five_hundred_failures_are_few_lines_too(
-    command: str, built: ProjectBuilder, bare_pivot: Command
-) -> None:
-    many(built)
-    shutil.rmtree(built.root / ".pivot/cache")
-
-    done = bare_pivot(command, "many", cwd=built.root)
-
-    assert done.code == 3
-    assert len((done.out + done.err).splitlines()) <= 30
-    assert re.search(r"and 4\d\d more", done.out + done.err)
-
-
-def on_a_terminal(pivot: Command, *arguments: str, cwd: Path) -> tuple[int, str]:
-    """Run a command whose three streams are a terminal, and read all that appears there."""
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-m", "pivot", *arguments],
-        cwd=cwd,
-        env=pivot.environment | {"TERM": "xterm", "COLUMNS": "100"},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    ) as process:
-        os.close(theirs)
-        shown = bytearray()
-        while True:
-            try:
-                chunk = os.read(ours, 65536)
-            except OSError:  # how Linux says that the other end is closed
-                break
-            if not chunk:
-                break
-            shown += chunk
-    os.close(ours)
-    return process.returncode, shown.decode()
-
-
-def test_a_terminal_gets_a_progress_bar_that_goes_away(
-    built: ProjectBuilder, bare_pivot: Command
-) -> None:
-    many(built)
-
-    code, shown = on_a_terminal(bare_pivot, "push", "many", cwd=built.root)
-
-    assert code == 0
-    assert re.search(r"\d+/500 ", shown)
-    assert "\x1b[" in shown
-    last = shown.replace("\r", "").splitlines()[-1]
-    assert last.endswith("Pushed to 'nas': 500 transferred, 0 skipped, 0 failed")
-
-
-def test_quiet_draws_no_bar(built: ProjectBuilder, bare_pivot: Command) -> None:
-    assert on_a_terminal(bare_pivot, "push", "-q", cwd=built.root) == (0, "")
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_help_ends_with_the_exit_codes(
-    command: str, tmp_path: Path, bare_pivot: Command
-) -> None:
-    done = bare_pivot(*command.split(), "--help", cwd=tmp_path)
-
-    assert done.code == 0
-    table = [line.strip() for line in done.out.partition("Exit codes:\n")[2].splitlines()]
-    assert table == [f"{int(code):<4} {meaning}" for code, meaning in MEANINGS.items()]
-
-
-@pytest.mark.parametrize("command", [*TRANSFERS, "config", "remote"])
-def test_help_has_examples_that_are_commands(
-    command: str, built: ProjectBuilder, bare_pivot: Command
-) -> None:
-    shown = bare_pivot(command, "--help", cwd=built.root).out
-
-    examples = re.findall(
-        r"^ +pivot (.+?)(?:  +.*)?$", shown.partition("Examples:")[2], re.MULTILINE
-    )
-    assert len(examples) >= 2
-    assert all(example.split()[0] == command for example in examples)
-    assert max(map(len, shown.splitlines())) <= 100
-
-
-def test_the_table_of_exit_codes_in_the_guide_is_that_of_the_help() -> None:
-    guide = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
-
-    rows = re.findall(r"^\| (\d+) \| (.+) \|$", guide, re.MULTILINE)
-
-    assert rows == [(str(int(code)), meaning) for code, meaning in MEANINGS.items()]
-
-
-def test_the_version_is_that_of_the_package(tmp_path: Path, bare_pivot: Command) -> None:
-    done = bare_pivot("--version", cwd=tmp_path)
-
-    assert done == Done(0, f"pivot-remote, version {__version__}\n", "")
-
-
-HOSTILE = "data/\x1b]0;title\x07\r.bin"
-OBEYED = re.compile(r"\x1b\]|\x07|\r(?!\n|\x1b)")
-"""What of it a terminal would obey; bars and line ends have sequences of their own."""
-
-
-@pytest.mark.parametrize("option", ["--quiet", "--dry-run", "--verbose"])
-@pytest.mark.parametrize("command", TRANSFERS)
-def test_control_characters_in_names_never_reach_the_terminal(
-    command: str, option: str, built: ProjectBuilder, bare_pivot: Command
-) -> None:
-    built.stage("hostile", {HOSTILE: b"hostile"})
-    lose(built, b"hostile")
-
-    code, shown = on_a_terminal(bare_pivot, command, option, cwd=built.root)
-
-    assert code == 3
-    assert not OBEYED.search(shown), repr(shown)
-
-
-def test_a_name_with_control_characters_is_shown_escaped(
-    built: ProjectBuilder, bare_pivot: Command
-) -> None:
-    built.stage("hostile", {HOSTILE: b"hostile"})
-
-    done = bare_pivot("push", "hostile", "--dry-run", cwd=built.root)
-
-    assert done.out.startswith(r"  data/\x1b]0;title\x07\r.bin  7 B")
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("remote", "list"),
-        ("config", "list"),
-        ("config", "get", "remotes.origin"),
-        ("push", HOSTILE),
-        ("push", "-r", HOSTILE),
-        ("-C", HOSTILE, "push"),
-    ],
-)
-def test_control_characters_in_settings_and_arguments_never_reach_the_terminal(
-    arguments: tuple[str, ...], built: ProjectBuilder, bare_pivot: Command
-) -> None:
-    built.config('remotes:\n  origin: "s3://bucket/\\e]0;title\\a"\n')
-
-    _, shown = on_a_terminal(bare_pivot, *arguments, cwd=built.root)
-
-    assert "title" in shown
-    assert not OBEYED.search(shown), repr(shown)
-
-
-def test_the_report_has_names_as_they_are(built: ProjectBuilder, bare_pivot: Command) -> None:
-    built.stage("hostile", {HOSTILE: b"hostile"})
-
-    done = bare_pivot("push", "hostile", "--dry-run", "--json", cwd=built.root)
-
-    assert "\x1b" not in done.out, "JSON escapes what a terminal would obey"
-    plan = valid(done.out, "report")["transfers"][0]["plan"]
-    assert [row["path"] for row in plan["transfer"]] == [HOSTILE]
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        ("pivot pu", {"push", "pull"}),
-        ("pivot push tr", {"train"}),
-        ("pivot push data/m", {MODEL}),
-        ("pivot push -r n", {"nas"}),
-        ("pivot config set remote.j", {"remote.jobs"}),
-        ("pivot push --dr", {"--dry-run"}),
-    ],
-)
-def test_completion_offers(
-    words: str, expected: set[str], built: ProjectBuilder, bare_pivot: Command
-) -> None:
-    done = complete(bare_pivot, words, built.root)
-
-    assert done.err == ""
-    assert {line.partition(",")[2] for line in done.out.splitlines()} == expected
-
-
-@pytest.mark.parametrize("words", ["pivot push tr", "pivot push -r n"])
-@pytest.mark.parametrize("config", [None, "remotes: [\n"])
-def test_completion_has_nothing_to_say_where_it_knows_nothing(
-    words: str, config: str | None, tmp_path: Path, bare_pivot: Command
-) -> None:
-    if config is not None:
-        ProjectBuilder(tmp_path).config(config)
-
-    done = complete(bare_pivot, words, tmp_path)
-
-    assert (done.out.strip(), done.err) == ("", "")
-
-
-def complete(pivot: Command, words: str, cwd: Path) -> Done:
-    """Ask what the last of *words* may become, as bash does at a tab."""
-    last = str(len(words.split()) - 1)
-    return pivot(cwd=cwd, COMP_WORDS=words, COMP_CWORD=last, _PIVOT_COMPLETE="bash_complete")
