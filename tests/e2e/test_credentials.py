@@ -129,7 +129,8 @@ def test_a_credential_process_is_asked_again_when_they_expire(
         f"print(json.dumps({{'Version': 1, 'AccessKeyId': {server.access_key!r},"
         f" 'SecretAccessKey': {server.secret_key!r}, 'Expiration': soon.isoformat()}}))\n"
     )
-    aws_files(bare_pivot, config=f"[default]\ncredential_process = {sys.executable} {script}\n")
+    command = f'"{sys.executable}" "{script}"'
+    aws_files(bare_pivot, config=f"[default]\ncredential_process = {command}\n")
     many = {f"data/{number:02}.bin": b"%d" % number for number in range(12)}
     project = make_project(tmp_path / "project", bucket, dict(many))
 
