@@ -65,11 +65,11 @@ class Workspace:
         }
 
     def _in_git(self, extra: Collection[str]) -> frozenset[str]:
-        """Say which files git has: they are the user's, whatever directory they lie in."""
+        """Say which files git has, or may have: they are the user's, wherever they lie."""
         try:
             return frozenset(tracked_paths(self._root, extra))
         except PivotError:
-            return frozenset()
+            return frozenset(extra)  # git cannot tell, so none of them may go
 
     def find(self, file: File) -> bool:
         """Tell whether the workspace has *file* with the right content, as a regular file."""

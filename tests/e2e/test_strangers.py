@@ -107,6 +107,22 @@ def test_what_git_has_is_never_removed(force: list[str], clone: Path, pivot: Com
     assert files(clone / "out/parts") == COMPLETE | own
 
 
+@pytest.mark.parametrize("force", [[], ["--force"]], ids=["", "force"])
+def test_where_git_cannot_tell_what_it_has_nothing_is_removed(
+    force: list[str], clone: Path, pivot: Command
+) -> None:
+    first = pivot("pull", cwd=clone)
+    write(clone, "out/parts/.gitkeep")
+    git("init", "-q", cwd=clone)
+    (clone / ".git/index").write_bytes(b"no index")
+
+    done = pivot("pull", *force, cwd=clone)
+
+    assert first.code == 0, first
+    assert files(clone / "out/parts") == COMPLETE | {".gitkeep": b""}
+    assert "Removed" not in done.out
+
+
 def test_a_file_of_an_older_lock_is_removed_and_reported(
     shared: Path, clone: Path, pivot: Command
 ) -> None:
