@@ -35,6 +35,14 @@ def load_yaml(path: Path, *, follow: bool = False) -> Value:
     An empty file is an empty mapping. Only a regular file is read, and a symlink to one with
     *follow*. Raises `InvalidDocument` with the line, `LocalError`.
     """
+    return parse_yaml(read_document(path, follow=follow), path)
+
+
+def read_document(path: Path, *, follow: bool = False) -> bytes:
+    """Read a regular file of bearable size; a symlink to one with *follow* only.
+
+    Raises `InvalidDocument`, `LocalError`.
+    """
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW)
     try:
         descriptor = os.open(path, flags)
@@ -46,25 +54,37 @@ def load_yaml(path: Path, *, follow: bool = False) -> Value:
         if error.errno == errno.ELOOP:
             raise InvalidDocument(path, ["is a symlink, which is not followed"]) from error
         raise local_error(error, path) from error
-    return parse_yaml(data, path)
+    if len(data) > MAX_BYTES:
+        raise InvalidDocument(path, [f"is larger than {MAX_BYTES // 2**20} MiB"])
+    return data
 
 
 def parse_yaml(data: bytes, path: Path | str) -> Value:
     """Read YAML from *data*; *path* is for the error alone. See `load_yaml`."""
     import yaml  # noqa: PLC0415  a heavy package, loaded where it is needed
 
+    try:
+        text = yaml_text(data, path)
+        loaded: Value | None = yaml.load(text, _text_loader())  # noqa: S506  it makes text alone
+    except yaml.YAMLError as error:
+        raise InvalidDocument(path, [explain_yaml(error)]) from error
+    return {} if loaded is None or loaded == "" else loaded
+
+
+def yaml_text(data: bytes, path: Path | str) -> str:
+    """Decode *data* and make sure that a YAML parser survives it.
+
+    Raises `InvalidDocument`, and the error of the parser for what is no YAML.
+    """
     if len(data) > MAX_BYTES:
         raise InvalidDocument(path, [f"is larger than {MAX_BYTES // 2**20} MiB"])
     try:
         text = data.decode("utf-8-sig")
-        if _may_be_deep(text):
-            _check_limits(text, path)
-        loaded: Value | None = yaml.load(text, _text_loader())  # noqa: S506  it makes text alone
     except UnicodeDecodeError as error:
         raise InvalidDocument(path, [f"is not UTF-8 text (byte {error.start})"]) from error
-    except yaml.YAMLError as error:
-        raise InvalidDocument(path, [_explain(error)]) from error
-    return {} if loaded is None or loaded == "" else loaded
+    if _may_be_deep(text):
+        _check_limits(text, path)
+    return text
 
 
 def reads_as_text(text: str) -> bool:
@@ -144,7 +164,8 @@ def _line(mark: Mark | None) -> int:
     return mark.line + 1 if mark is not None else 0
 
 
-def _explain(error: Exception) -> str:
+def explain_yaml(error: Exception) -> str:
+    """Say what the parser tripped over in a few words, with the line."""
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
     problem = {"found unhashable key": "a key must be text"}.get(problem, problem)
