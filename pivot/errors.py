@@ -154,6 +154,21 @@ class InvalidDocument(PivotError):
         self.problems = tuple(problems)
 
 
+class PipelineError(PivotError):
+    """Pipeline files that cannot be used; *problems* name file and line."""
+
+    code = ExitCode.INVALID
+
+    def __init__(self, problems: Sequence[str], *, hint: str = "") -> None:
+        hint = hint or "'pivot schema' prints all keys of pivot.yaml and what they may hold"
+        super().__init__("\n".join(problems), hint=hint)
+        self.problems = tuple(problems)
+
+
+class StageFailed(PivotError):
+    """The command of a stage failed, or did not make what it should."""
+
+
 _LOCAL_HINTS = {
     errno.ENOSPC: "free some space, then run the same command again",
     errno.EDQUOT: "your disk quota is used up: free some space, then run the same command again",

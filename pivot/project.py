@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 _NEVER_ENTERED = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", ".tox", ".nox"})
 
+PIPELINE = "pivot.yaml"
+"""The name of a pipeline file."""
+
 GITIGNORE = """\
 # Cache directory (stage outputs, file hashes)
 /cache/
@@ -70,10 +73,11 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class DocumentPaths:
-    """Where the project's lock files and `.pvt` files are, each in sorted order."""
+    """Where the project's lock, `.pvt` and `pivot.yaml` files are, each in sorted order."""
 
     locks: tuple[Path, ...]
     tracked: tuple[Path, ...]
+    pipelines: tuple[Path, ...] = ()
 
 
 def user_config(home: Path) -> Path:
@@ -107,13 +111,14 @@ def find_project(start: Path, environment: Mapping[str, str]) -> Project:
 
 
 def find_documents(project: Project) -> DocumentPaths:
-    """Find the lock files below every `.pivot/stages` and all `.pvt` files.
+    """Find the lock files below every `.pivot/stages`, all `.pvt` and all `pivot.yaml` files.
 
     Other repositories inside the project, virtual environments and caches are not entered, nor
     are symlinks. Raises `LocalError` for a directory that cannot be read.
     """
     locks: list[Path] = []
     tracked: list[Path] = []
+    pipelines: list[Path] = []
     for directory, names in _walk(project.root):
         if directory.name == ".pivot":
             locks += _locks_below(directory / "stages")
@@ -121,7 +126,8 @@ def find_documents(project: Project) -> DocumentPaths:
             tracked += [
                 directory / name for name in names if name.endswith(".pvt") and name != ".pvt"
             ]
-    return DocumentPaths(tuple(sorted(locks)), tuple(sorted(tracked)))
+            pipelines += [directory / PIPELINE] if PIPELINE in names else []
+    return DocumentPaths(tuple(sorted(locks)), tuple(sorted(tracked)), tuple(sorted(pipelines)))
 
 
 def _walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
@@ -135,7 +141,7 @@ def _walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
                         below.append(entry.name)
-                    elif entry.name.endswith((".pvt", ".cfg")) and entry.is_file():
+                    elif entry.name.endswith((".pvt", ".cfg", PIPELINE)) and entry.is_file():
                         files.append(entry.name)
                     elif entry.name == ".git":
                         files.append(".git")  # a work tree or submodule keeps a file there
