@@ -10,6 +10,7 @@ import stat
 import threading
 from typing import TYPE_CHECKING
 
+from pivot.copying import take
 from pivot.errors import ObjectDamaged, local_error
 from pivot.objects import Content, Digest, is_digest, object_name, verified
 from pivot.scratch import Scratch
@@ -118,6 +119,21 @@ class Cache:
             except OSError as error:
                 raise local_error(error, private) from error
         self._announce(private, digest, written)
+
+    def add(self, source: Path, *, executable: bool = False) -> tuple[Digest, int]:
+        """Admit the content of the file at *source*, whatever it is: its digest and size.
+
+        It is read once, or shared with *source* where the file system can and then read. Raises
+        `LocalError`, also when *source* is no regular file.
+        """
+        with self._scratch.file() as (private, descriptor):
+            try:
+                digest, size = take(source, descriptor)
+                os.fchmod(descriptor, 0o555 if executable else 0o444)
+            except OSError as error:
+                raise local_error(error, source) from error
+        self._announce(private, digest, size)
+        return digest, size
 
     def is_writable(self, digest: Digest) -> bool:
         """Tell whether somebody gave an object a mode that lets it be changed."""

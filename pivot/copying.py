@@ -1,11 +1,15 @@
-"""Copy a file in the cheapest way that the file system offers."""
+"""Copy a file in the cheapest way that the file system offers, and hash it on the way."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
+import stat
 from typing import TYPE_CHECKING
+
+from pivot.objects import Digest, Hasher, digest_descriptor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +36,28 @@ def copy_file(source: Path, target: str, *, mode: int, directory: int | None = N
             raise
         finally:
             os.close(writer)
+    finally:
+        os.close(reader)
+
+
+def take(source: Path, writer: int) -> tuple[Digest, int]:
+    """Copy the regular file *source* to the descriptor *writer*: its digest and size.
+
+    What is hashed are the bytes of the copy, whatever happens to *source*. Raises `OSError`.
+    """
+    reader = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(reader).st_mode):
+            raise OSError(errno.EINVAL, "is not a regular file", str(source))
+        if _clone(reader, writer):
+            return digest_descriptor(writer)
+        hasher = Hasher()
+        while chunk := os.read(reader, _CHUNK):
+            hasher.update(chunk)
+            view = memoryview(chunk)
+            while view:
+                view = view[os.write(writer, view) :]
+        return hasher.digest(), hasher.size
     finally:
         os.close(reader)
 

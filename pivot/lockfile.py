@@ -14,7 +14,7 @@ from pivot.objects import Digest, Directory, File, Output, is_digest, tree_diges
 from pivot.project import data_path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 # What releases before 0.3 leave out of a directory; names that such a directory never lists.
@@ -30,7 +30,8 @@ class StageLock:
     """What one lock file records: the *outputs* of *stage* that are kept in the cache.
 
     *undecided* are outputs of the oldest generation, which does not say whether they are cached:
-    those that git tracks are not.
+    those that git tracks are not. *manifest* is what identifies code and command, *parameters*
+    are values as text; *dependencies* are empty unless asked for.
     """
 
     stage: str
@@ -38,10 +39,13 @@ class StageLock:
     outputs: tuple[Output, ...]
     undecided: tuple[Output, ...] = ()
     uncached: tuple[Output, ...] = ()
+    manifest: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+    dependencies: tuple[Output, ...] = ()
 
 
-def load_lock(path: Path, root: Path) -> StageLock:
-    """Read the lock file at *path* of the project at *root*.
+def load_lock(path: Path, root: Path, *, dependencies: bool = False) -> StageLock:
+    """Read the lock file at *path* of the project at *root*, with its *dependencies* if asked.
 
     Raises `InvalidDocument`, `UnsafePath`, `LocalError`.
     """
@@ -62,10 +66,18 @@ def load_lock(path: Path, root: Path) -> StageLock:
     lock = _Lock(stage_name(document), document, tree)
     for number, entry in enumerate(tree["outs"]):
         lock.read_output(f"outs[{number}]", entry)
+    read = tuple(lock.dependencies()) if dependencies else ()
     if lock.problems:
         raise InvalidDocument(document, lock.problems, hint=_RESTORE)
     return StageLock(
-        lock.stage, document, tuple(lock.cached), tuple(lock.undecided), tuple(lock.uncached)
+        lock.stage,
+        document,
+        tuple(lock.cached),
+        tuple(lock.undecided),
+        tuple(lock.uncached),
+        {key: value for key, value in lock.manifest.items() if isinstance(value, str)},
+        mapping(tree["params"], document),
+        read,
     )
 
 
@@ -118,9 +130,23 @@ class _Lock:
     def _tag(self, key: str | None) -> Value | None:
         """Read what releases since 0.5.8 say of an output: data, metric, plot or directory."""
         identity = self.stage if key in {None, "null", "~", ""} else f"{self.stage}:{key}"
-        manifest = self.tree["code_manifest"]
-        assert isinstance(manifest, dict)  # noqa: S101  checked by load_lock
-        return manifest.get(f"out:{identity}:tag")
+        return self.manifest.get(f"out:{identity}:tag")
+
+    @property
+    def manifest(self) -> Mapping[str, Value]:
+        return mapping(self.tree["code_manifest"], self.document)
+
+    def dependencies(self) -> Iterator[Output]:
+        """List those that are known by their path in the project, as in F1 and in our own locks."""
+        deps = self.tree["deps"]
+        for number, entry in enumerate(deps if isinstance(deps, list) else ()):
+            path = entry.get("path") if isinstance(entry, dict) else None
+            if not isinstance(entry, dict) or not isinstance(path, str) or path.startswith("/"):
+                continue
+            place = f"deps[{number}]"
+            found = read_output(entry, path, self.document, place, self.problems, old=False)
+            if found is not None:
+                yield found
 
     def _keep(self, output: Output, entry: Mapping[str, Value], tag: Value | None) -> None:
         if "cached" in entry:
@@ -153,7 +179,8 @@ def read_output(
     digest = _digest(entry.get("hash"), f"{place}.hash".removeprefix("."), problems)
     if "manifest" not in entry:
         size = _size(entry["size"], "size", problems) if "size" in entry else None
-        return File(path, digest, size) if len(problems) == count else None
+        executable = True if entry.get("isexec") == "true" else None  # our own locks say it
+        return File(path, digest, size, executable) if len(problems) == count else None
     manifest, empty = entry["manifest"], entry.get("empty_dirs", [])
     if not isinstance(manifest, list) or not isinstance(empty, list):
         problems.append(f"{place}: manifest and empty_dirs must be lists".removeprefix(": "))

@@ -67,6 +67,23 @@ class Content:
     chunks: Iterable[bytes]
 
 
+class Hasher:
+    """Hashes bytes as they pass, and counts them."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._hash = xxhash.xxh64()
+
+    def update(self, data: bytes | memoryview) -> None:
+        """Take the next bytes."""
+        self._hash.update(data)
+        self.size += len(data)
+
+    def digest(self) -> Digest:
+        """Name the bytes so far."""
+        return Digest(self._hash.hexdigest())
+
+
 def is_digest(text: object) -> bool:
     """Tell whether *text* has the form of a digest."""
     return isinstance(text, str) and _DIGEST.fullmatch(text) is not None
@@ -113,14 +130,21 @@ def digest_bytes(data: bytes) -> Digest:
 
 def digest_file(path: str | os.PathLike[str], *, dir_fd: int | None = None) -> Digest:
     """Hash the file at *path* in bounded memory; raises `OSError`."""
-    hasher = xxhash.xxh64()
-    buffer = bytearray(CHUNK)
-    view = memoryview(buffer)
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=dir_fd)
-    with open(descriptor, "rb", buffering=0) as file:
-        while count := file.readinto(view):
-            hasher.update(view[:count])
-    return Digest(hasher.hexdigest())
+    try:
+        return digest_descriptor(descriptor)[0]
+    finally:
+        os.close(descriptor)
+
+
+def digest_descriptor(descriptor: int) -> tuple[Digest, int]:
+    """Hash an open file from its start in bounded memory: digest and size; raises `OSError`."""
+    hasher = Hasher()
+    view = memoryview(bytearray(CHUNK))
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    while count := os.readv(descriptor, [view]):
+        hasher.update(view[:count])
+    return hasher.digest(), hasher.size
 
 
 def read_chunks(path: str | os.PathLike[str], size: int = CHUNK) -> Iterator[bytes]:

@@ -42,10 +42,10 @@ class Scratch:
 
     @contextlib.contextmanager
     def file(self) -> Iterator[tuple[Path, int]]:
-        """Make a file, open for writing; it is removed if the caller fails."""
+        """Make a file, open for reading and writing; it is removed if the caller fails."""
         path = self.directory() / secrets.token_hex(8)
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise local_error(error, path) from error
         try:

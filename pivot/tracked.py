@@ -1,18 +1,21 @@
-"""A `.pvt` file, which stands beside data that no stage makes, as a value."""
+"""A `.pvt` file, which stands beside data that no stage makes, to and from a value."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pivot.documents import kind, load_yaml, mapping
+from pivot.documents import dump_yaml, kind, load_yaml, mapping, write_atomically
 from pivot.errors import InvalidDocument
+from pivot.lock_writer import manifest_of
 from pivot.lockfile import read_output
+from pivot.objects import Directory
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pivot.objects import Output
+    from pivot.values import Typed
 
 _KEYS = frozenset({"path", "hash", "size", "num_files", "manifest", "empty_dirs", "source"})
 _SOURCE_KEYS = ("repo", "rev", "rev_lock", "stage", "path", "remote")
@@ -54,3 +57,23 @@ def load_tracked(path: Path, root: Path) -> Tracked:
         raise InvalidDocument(document, problems, hint="restore the file from git")
     imported = str(fields["remote"]) if source is not None else None
     return Tracked(document, output, imported)
+
+
+def write_tracked(root: Path, output: Output) -> Path:
+    """Write the `.pvt` file of *output* beside it, as the real `pivot track` does.
+
+    Raises `LocalError`.
+    """
+    path = root / f"{output.path}.pvt"
+    write_atomically(path, render_tracked(output))
+    return path
+
+
+def render_tracked(output: Output) -> bytes:
+    """Say *output* as the text of its `.pvt` file; the set of keys is closed."""
+    tree: dict[str, Typed] = {"path": output.path.rpartition("/")[2], "hash": output.digest}
+    if isinstance(output, Directory):
+        tree["size"] = sum(file.size or 0 for file in output.files)
+        tree["num_files"] = len(output.files)
+        return dump_yaml(tree | manifest_of(output))
+    return dump_yaml(tree | {"size": output.size})
