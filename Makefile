@@ -45,8 +45,15 @@ lock: requirements/lock.txt  ## pin all requirements anew, with their hashes
 	    .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --upgrade \
 	        --generate-hashes --no-emit-index-url --no-header requirements/$$name.in -o requirements/$$name.txt; \
 	done
-	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.13 --upgrade \
-	    --generate-hashes --no-emit-index-url --no-header requirements/upstream.in -o requirements/upstream.txt
+	set -e; for name in upstream upstream-0.1.0; do \
+	    .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.13 --upgrade \
+	        --generate-hashes --no-emit-index-url --no-header requirements/$$name.in -o requirements/$$name.txt; \
+	done
+	set -e; for name in upstream-0.2.4 upstream-0.3.11 upstream-0.4.1; do \
+	    .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.13 --upgrade \
+	        --excludes requirements/upstream-excludes.txt \
+	        --generate-hashes --no-emit-index-url --no-header requirements/$$name.in -o requirements/$$name.txt; \
+	done
 
 clean:  ## remove what the other targets made
 	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -1,4 +1,4 @@
-"""The real Pivot: installed once into a virtual environment of its own, run as a user would."""
+"""The real Pivot: each release once in a virtual environment of its own, run as a user would."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +16,8 @@ import pytest
 from tests.conftest import ROOT, Done, clean_environment
 from tests.servers import S3Server
 
-VENV = ROOT / ".venv-upstream"
-REQUIREMENTS = ROOT / "requirements" / "upstream.txt"
+NEWEST = "0.5.11"
+RELEASES = ("0.1.0", "0.2.4", "0.3.11", "0.4.1", NEWEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,36 +61,58 @@ def find_python() -> Path | None:
     return None
 
 
-def install(python: Path) -> Path:
-    """Install what requirements/upstream.txt pins, unless it is there; return the program."""
-    wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
-    ready = VENV / "requirements.sha256"
-    VENV.mkdir(exist_ok=True)
-    lock = os.open(VENV, os.O_RDONLY | os.O_DIRECTORY)
+def install(python: Path, release: str = NEWEST) -> Path:
+    """Install what the release's requirements pin, unless it is there; return where."""
+    suffix = "" if release == NEWEST else f"-{release}"
+    venv = ROOT / f".venv-upstream{suffix}"
+    requirements = ROOT / "requirements" / f"upstream{suffix}.txt"
+    wanted = hashlib.sha256(requirements.read_bytes()).hexdigest()
+    ready = venv / "requirements.sha256"
+    venv.mkdir(exist_ok=True)
+    lock = os.open(venv, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs at once make it once
         if not ready.exists() or ready.read_text() != wanted:
-            subprocess.run([python, "-m", "venv", "--clear", VENV], check=True, timeout=120)
-            pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-deps"]
-            pins = ["--require-hashes", "-r", str(REQUIREMENTS)]
+            subprocess.run([python, "-m", "venv", "--clear", venv], check=True, timeout=120)
+            pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-deps"]
+            pins = ["--require-hashes", "-r", str(requirements)]
             subprocess.run([*pip, *pins], check=True, timeout=900)
             ready.write_text(wanted)
     finally:
         os.close(lock)
-    return VENV / "bin" / "pivot"
+    return venv
 
 
-@pytest.fixture(name="real_program", scope="session")
-def _real_program() -> Path:
+@pytest.fixture(name="real_venv", scope="session")
+def _real_venv() -> Callable[[str], Path]:
+    """Give the virtual environment of a release of the real Pivot."""
     python = find_python()
-    if python is None:
-        pytest.skip("the real Pivot needs Python 3.13: no python3.13 that runs was found")
-    return install(python)
+
+    def venv(release: str) -> Path:
+        if python is None:
+            pytest.skip(
+                f"the real Pivot {release} needs Python 3.13: no python3.13 that runs was found"
+            )
+        return install(python, release)
+
+    return venv
+
+
+@pytest.fixture(name="real_release", scope="session")
+def _real_release(
+    real_venv: Callable[[str], Path], server: S3Server, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], RealPivot]:
+    """Run a release of the real Pivot with credentials for the server, and a home of its own."""
+
+    def real(release: str) -> RealPivot:
+        program = real_venv(release) / "bin" / "pivot"
+        home = tmp_path_factory.mktemp(f"home-{release}")
+        return RealPivot(program, home, server.environment())
+
+    return real
 
 
 @pytest.fixture(name="real", scope="session")
-def _real(
-    real_program: Path, server: S3Server, tmp_path_factory: pytest.TempPathFactory
-) -> RealPivot:
-    """Run the real Pivot with credentials for the server, and a home of its own."""
-    return RealPivot(real_program, tmp_path_factory.mktemp("real-home"), server.environment())
+def _real(real_release: Callable[[str], RealPivot]) -> RealPivot:
+    """Run the newest release."""
+    return real_release(NEWEST)
