@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 import subprocess
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
-from pivot.errors import PivotError
+from pivot.documents import MAX_BYTES
+from pivot.errors import InvalidDocument, PivotError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+    from types import TracebackType
+    from typing import Self
 
 _ELSEWHERE = frozenset(
     {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR"}
 )
 _AT_ONCE = 500  # paths on one command line: far below every system's limit
+_NO_SUCH_NAME = 1  # the exit code of `git rev-parse --verify --quiet`; failures have others
 
 
 def tracked_paths(root: Path, paths: Iterable[str]) -> set[str]:
@@ -24,13 +30,153 @@ def tracked_paths(root: Path, paths: Iterable[str]) -> set[str]:
     Outside a repository the answer is none. Raises `PivotError` when git cannot tell.
     """
     wanted = sorted(set(paths))
-    if not wanted or not any((place / ".git").exists() for place in (root, *root.parents)):
+    if not wanted or not _is_in_repository(root):
         return set()
     listed: set[str] = set()
     for start in range(0, len(wanted), _AT_ONCE):
-        listed.update(_list(root, wanted[start : start + _AT_ONCE]))
+        some = wanted[start : start + _AT_ONCE]
+        done = _run(root, "--literal-pathspecs", "ls-files", "-z", "--", *some)
+        listed.update(_names(_checked(done, f"cannot list its files in {root}")))
     above = {path[:end] for path in listed for end, mark in enumerate(path) if mark == "/"}
     return {path for path in wanted if path in listed or path in above}
+
+
+class Snapshot:
+    """The files of one commit below the project's root; use it in a `with` statement.
+
+    *commit* is its full name; *files* are paths from the root, each with its object; *others* are
+    symlinks and submodules, which are no files. One process of git gives all contents.
+    """
+
+    def __init__(self, root: Path, revision: str) -> None:
+        """Find *revision*: a commit, branch, tag, or what else git understands.
+
+        Raises `UsageError` for one that there is not, `PivotError` when git cannot tell.
+        """
+        self.commit = _resolve(root, revision)
+        self.files: dict[str, str] = {}
+        others: set[str] = set()
+        done = _run(root, "ls-tree", "-r", "-z", self.commit)
+        for entry in _names(_checked(done, f"cannot list the files of '{revision}'")):
+            about, _, path = entry.partition("\t")
+            mode, _, name = about.split(" ")
+            if mode.startswith("100"):
+                self.files[path] = name
+            else:
+                others.add(path)
+        self.others = frozenset(others)
+        self._root = root
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._process is not None:
+            self._process.__exit__(kind, error, trace)
+
+    def read(self, path: str) -> bytes | None:
+        """Read a file; `None` where the commit has none at *path*.
+
+        Raises `InvalidDocument` for what is too large, or is at or behind a symlink or submodule,
+        and `PivotError` when git cannot give it.
+        """
+        if path not in self.files:
+            names = path.split("/")
+            if any("/".join(names[:end]) in self.others for end in range(1, len(names) + 1)):
+                raise InvalidDocument(path, ["is a symlink or submodule, which is not followed"])
+            return None
+        if self._process is None:
+            self._process = _start(self._root, "cat-file", "--batch")
+        ask, answer = self._process.stdin, self._process.stdout
+        assert ask is not None  # noqa: S101  both are pipes
+        assert answer is not None  # noqa: S101
+        try:
+            ask.write(f"{self.files[path]}\n".encode())
+            ask.flush()
+            size = re.fullmatch(rb"[0-9a-f]+ blob ([0-9]+)\n", answer.readline())
+            data = _take(answer, int(size[1])) if size else None
+        except OSError as error:
+            raise self._failed(path) from error
+        if data is None:
+            raise self._failed(path)
+        if len(data) > MAX_BYTES:
+            raise InvalidDocument(path, [f"is larger than {MAX_BYTES // 2**20} MiB"])
+        return data
+
+    def _failed(self, path: str) -> PivotError:
+        """Say why there was no answer: git has ended, or goes on without the object."""
+        said = b""
+        if self._process is not None:
+            self._process.kill()
+            said = self._process.communicate()[1]
+            self._process = None
+        reason = _first_line(said) or "the object is missing"
+        return PivotError(
+            f"git cannot give {path} of {self.commit[:12]}: {reason}",
+            hint="'git fsck' tells what the repository lacks",
+        )
+
+
+def _take(answer: IO[bytes], size: int) -> bytes | None:
+    """Read an object and the line end after it, of a huge one no more than shows that it is."""
+    data = answer.read(min(size, MAX_BYTES + 1))
+    left = size + 1 - len(data)
+    while left and (chunk := answer.read(min(left, 2**20))):
+        left -= len(chunk)
+    return data if not left else None
+
+
+def _resolve(root: Path, revision: str) -> str:
+    """Name the commit that *revision* is."""
+    if not _is_in_repository(root):
+        raise UsageError(
+            f"{root} is not in a git repository, so there is no revision to compare with",
+            hint="'git init' and a commit make it one",
+        )
+    if not revision or revision.startswith("-") or "\0" in revision:
+        raise UsageError(f"'{revision}' cannot be a revision")
+    if ".." in revision:
+        raise UsageError(f"'{revision}' is not one revision", hint="name two of them: A B")
+    found = _verify(root, f"{revision}^{{commit}}")
+    if found is not None:
+        return found
+    if not re.fullmatch(r"[0-9a-f]{40,}", revision) and _verify(root, revision) is not None:
+        raise PivotError(
+            f"git has no commit for '{revision}'", hint="'git fsck' tells what it lacks"
+        )
+    raise _unknown(root, revision)
+
+
+def _verify(root: Path, revision: str) -> str | None:
+    done = _run(root, "rev-parse", "--verify", "--quiet", revision)
+    if done.returncode == _NO_SUCH_NAME and not done.stderr:
+        return None
+    return _checked(done, f"cannot look up '{revision}'").decode(errors="replace").strip()
+
+
+def _unknown(root: Path, revision: str) -> UsageError:
+    """Say that there is no such revision, and which may be meant."""
+    if _verify(root, "HEAD") is None and revision.startswith(("HEAD", "@")):
+        return UsageError("There is no commit yet to compare with", hint="commit, then try again")
+    listed = _run(root, "for-each-ref", "--format=%(refname:short)")
+    names = _checked(listed, "cannot list its branches").decode(errors="replace").split()
+    others = [name for name in ("HEAD", *names) if not revision.startswith(name)]
+    near = difflib.get_close_matches(revision, others, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else "'git log --all' shows what there is"
+    shallow = _checked(_run(root, "rev-parse", "--is-shallow-repository"), "cannot be asked")
+    if not near and shallow.strip() == b"true":
+        hint = "this clone is shallow: 'git fetch --unshallow' brings the other commits"
+    return UsageError(f"Unknown revision '{revision}'", hint=hint)
+
+
+def _is_in_repository(root: Path) -> bool:
+    return any((place / ".git").exists() for place in (root, *root.parents))
 
 
 def _own_repository() -> dict[str, str]:
@@ -38,16 +184,52 @@ def _own_repository() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
 
 
-def _list(root: Path, paths: list[str]) -> list[str]:
-    command = ["git", "--literal-pathspecs", "-C", str(root), "ls-files", "-z", "--", *paths]
+def _start(root: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    pipe = subprocess.PIPE
     try:
-        done = subprocess.run(  # noqa: S603
-            command, capture_output=True, check=True, env=_own_repository()
+        return subprocess.Popen(  # noqa: S603
+            ["git", "-C", str(root), *arguments],  # noqa: S607
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            env=_own_repository(),
         )
     except FileNotFoundError as error:
-        raise PivotError("git is not installed, so it cannot say what it tracks") from error
-    except subprocess.CalledProcessError as error:
-        said = error.stderr.decode(errors="replace").strip().splitlines()
-        reason = said[0] if said else f"exit code {error.returncode}"
-        raise PivotError(f"git cannot list its files in {root}: {reason}") from error
-    return [name.decode(errors="surrogateescape") for name in done.stdout.split(b"\0") if name]
+        raise PivotError("git is not installed, so it cannot say what it has") from error
+
+
+def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    with _start(root, *arguments) as process:
+        out, err = process.communicate()
+    return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+
+def _checked(done: subprocess.CompletedProcess[bytes], what: str) -> bytes:
+    """Answer with what git printed; raises `PivotError` when it failed."""
+    if done.returncode:
+        reason = _first_line(done.stderr) or f"exit code {done.returncode}"
+        raise PivotError(f"git {what}: {reason}")
+    return done.stdout
+
+
+def _first_line(said: bytes) -> str:
+    return next(iter(said.decode(errors="replace").strip().splitlines()), "")
+
+
+def _names(listed: bytes) -> list[str]:
+    return [name.decode(errors="surrogateescape") for name in listed.split(b"\0") if name]
+
+
+def ignored_paths(root: Path, paths: Iterable[str]) -> set[str]:
+    """Say which of *paths* (from *root*) git ignores; outside a repository the answer is none.
+
+    Raises `PivotError` when git cannot tell.
+    """
+    wanted = sorted(set(paths))
+    if not wanted or not _is_in_repository(root):
+        return set()
+    given = b"".join(name.encode(errors="surrogateescape") + b"\0" for name in wanted)
+    done = _run(root, "check-ignore", "-z", "--stdin", given=given)
+    if done.returncode == 1:  # none of them
+        return set()
+    return set(_names(_checked(done, "cannot say what it ignores")))
