@@ -50,7 +50,12 @@ def load_lock(path: Path, root: Path, *, dependencies: bool = False) -> StageLoc
     Raises `InvalidDocument`, `UnsafePath`, `LocalError`.
     """
     document = path.relative_to(root).as_posix()
-    tree = mapping(load_yaml(path), document)
+    return parse_lock(load_yaml(path), document, dependencies=dependencies)
+
+
+def parse_lock(content: Value, document: str, *, dependencies: bool = False) -> StageLock:
+    """Take *content* as that of the lock file *document*; see `load_lock`."""
+    tree = mapping(content, document)
     problems = [
         f"{key} must be {what}, not {kind(tree.get(key))}"
         for key, type_, what in (
