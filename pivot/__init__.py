@@ -2,7 +2,7 @@
 
 Where things are, lower layers first (a module imports only from layers below its own):
 
-- words: `errors`, `objects`, `remote_url`, `budget`
+- words: `errors`, `objects`, `remote_url`, `budget`, `manifests`
 - documents: `documents`, `project`, `keys`, `config`, `config_file`, `lockfile`, `tracked`, `git`
 - decisions, all pure: `targets`, `plan`, `listing`
 - effects: `references`, `transfer`, `scratch`, `cache`, `tree`, `workspace`, `copying`,

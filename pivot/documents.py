@@ -10,6 +10,7 @@ import stat
 import tempfile
 from typing import TYPE_CHECKING, TypeAlias
 
+from pivot import manifests
 from pivot.errors import InvalidDocument, LocalError, local_error
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
     Mark: TypeAlias = FastMark | PlainMark
 
-Value: TypeAlias = "str | list[Value] | dict[str, Value]"
-"""A document as text alone: numbers, dates and `null` stay the words that stand in the file."""
+Value: TypeAlias = manifests.Value
+"""A document as text alone."""
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 100
@@ -61,10 +62,23 @@ def read_document(path: Path, *, follow: bool = False) -> bytes:
 
 def parse_yaml(data: bytes, path: Path | str) -> Value:
     """Read YAML from *data*; *path* is for the error alone. See `load_yaml`."""
+    text = _decode(data, path)
+    deep = _may_be_deep(text)
+    if short := manifests.shorten(text):
+        # What goes wrong is said of the whole document, whose lines are the right ones.
+        with contextlib.suppress(InvalidDocument):
+            value = _parse(short.text, path, deep=deep)
+            if short.restore(value):
+                return value
+    return _parse(text, path, deep=deep)
+
+
+def _parse(text: str, path: Path | str, *, deep: bool) -> Value:
     import yaml  # noqa: PLC0415  a heavy package, loaded where it is needed
 
     try:
-        text = yaml_text(data, path)
+        if deep:
+            _check_limits(text, path)
         loaded: Value | None = yaml.load(text, _text_loader())  # noqa: S506  it makes text alone
     except yaml.YAMLError as error:
         raise InvalidDocument(path, [explain_yaml(error)]) from error
@@ -76,15 +90,34 @@ def yaml_text(data: bytes, path: Path | str) -> str:
 
     Raises `InvalidDocument`, and the error of the parser for what is no YAML.
     """
-    if len(data) > MAX_BYTES:
-        raise InvalidDocument(path, [f"is larger than {MAX_BYTES // 2**20} MiB"])
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidDocument(path, [f"is not UTF-8 text (byte {error.start})"]) from error
+    text = _decode(data, path)
     if _may_be_deep(text):
         _check_limits(text, path)
     return text
+
+
+def _decode(data: bytes, path: Path | str) -> str:
+    if len(data) > MAX_BYTES:
+        raise InvalidDocument(path, [f"is larger than {MAX_BYTES // 2**20} MiB"])
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidDocument(path, [f"is not UTF-8 text (byte {error.start})"]) from error
+
+
+def dump_yaml(tree: object) -> bytes:
+    """Write *tree* to the byte as the real Pivot does; a value that occurs twice stands twice."""
+    import yaml  # noqa: PLC0415
+
+    class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+        """Writes no aliases."""
+
+        def ignore_aliases(self, _: object) -> bool:
+            return True
+
+    writer = manifests.Writer()
+    text: str = yaml.dump(writer.shorten(tree), Dumper=Dumper, sort_keys=False)
+    return writer.restore(text).encode()
 
 
 def reads_as_text(text: str) -> bool:
@@ -139,8 +172,10 @@ def _may_be_deep(text: str) -> bool:
     """
     if "*" in text or text.count("[") + text.count("{") > MAX_DEPTH // 2:
         return True
-    openers = re.compile(r" {40}|(?:[-?:] +){20}")  # an exact check too many harms nobody
-    return openers.search(text) is not None
+    openers = re.compile(
+        r"[-?:] ++[-?:] ++(?:[-?:] ++){18}"
+    )  # the first two make it three times faster
+    return " " * 40 in text or openers.search(text) is not None  # one check too many harms nobody
 
 
 def _check_limits(text: str, path: Path | str) -> None:

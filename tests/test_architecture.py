@@ -18,7 +18,7 @@ PACKAGE = Path(pivot.__file__).parent
 
 RUNGS = (
     "errors",
-    "objects remote_url budget",
+    "objects remote_url budget manifests",
     "documents project",
     "keys lockfile tracked git",
     "config config_file",
