@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pivot.documents import dump_yaml, write_atomically
+from pivot.documents import Value, dump_yaml, mapping, parse_yaml, write_atomically
 from pivot.errors import local_error
 from pivot.fingerprint import fingerprint
 from pivot.objects import Directory, Output
@@ -73,6 +73,12 @@ def render_lock(record: Record) -> bytes:
     return dump_yaml(tree)
 
 
+def as_text(parameters: Mapping[str, Typed]) -> Mapping[str, Value]:
+    """Say values as they will be read from a lock file: every scalar as text."""
+    tree = dict(sorted(parameters.items()))
+    return mapping(parse_yaml(dump_yaml(tree), "parameters"), "parameters") if tree else {}
+
+
 def _entry(output: Output, more: Mapping[str, Typed]) -> dict[str, Typed]:
     """Say a file or directory with the keys of all generations; its manifest stands last."""
     entry: dict[str, Typed] = {"path": output.path, "hash": output.digest, **more}
@@ -101,4 +107,4 @@ def manifest_of(output: Directory) -> dict[str, Typed]:
 
 def _producer(path: str) -> str:
     """Name a dependency for readers that expect a stage here, which has no colon in its name."""
-    return path.replace("%", "%25").replace(":", "%3A")
+    return path.replace(":", "%3A")

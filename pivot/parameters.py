@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pivot.documents import Value
     from pivot.values import Typed
 
 _PART = re.compile(r"([^.\[\]]+)|\[(-?[0-9]{1,9})\]")
@@ -66,7 +67,7 @@ def nearest(tree: Typed, key: str) -> str:
     return f"did you mean '{near[0]}'?" if near else ""
 
 
-def to_text(value: Typed) -> str:
+def to_text(value: Typed | Value) -> str:
     """Say a value as it stands in a command: `true`, `null`, `0.01`, and lists as JSON."""
     if isinstance(value, str):
         return value

@@ -1,0 +1,206 @@
+"""Decide whether a stage has to run, and why; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from pivot.fingerprint import fingerprint
+from pivot.lock_writer import as_text
+from pivot.objects import Directory, Output
+from pivot.parameters import to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pivot.documents import Value
+    from pivot.lockfile import StageLock
+    from pivot.stage import Stage
+    from pivot.values import Typed
+
+_SHOWN = 3
+
+
+class Verdict(StrEnum):
+    """What becomes of a stage."""
+
+    SKIP = "skip"
+    """All is as its lock file has it."""
+    RESTORE = "restore"
+    """It would make what is in the cache or on the remote: that is put in place."""
+    RUN = "run"
+    DEPENDS = "depends"
+    """It runs if a stage before it makes something new; a dry run cannot know."""
+
+
+class Has(StrEnum):
+    """Where the recorded content of an output is to be had."""
+
+    PLACE = "in place"
+    CACHE = "in the cache"
+    REMOTE = "on the remote"
+    NOWHERE = "nowhere"
+
+
+@dataclass(frozen=True, slots=True)
+class OutputState:
+    """An output compared with its lock: what is *there* instead, and where the recorded one is."""
+
+    has: Has
+    exists: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A dependency whose content is not known yet, since *stage* may make it anew."""
+
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a stage would find now: values of its parameters, dependencies, and its outputs.
+
+    A dependency is known, or `Pending`. *outputs* has those that the lock records.
+    """
+
+    parameters: Mapping[str, Typed]
+    dependencies: Mapping[str, Output | Pending]
+    outputs: Mapping[str, OutputState]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do with a stage, and each reason for it, the first one first."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...]
+
+    @property
+    def reason(self) -> str:
+        """Say the reasons in a line."""
+        more = len(self.reasons) - _SHOWN
+        return "; ".join(self.reasons[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+
+
+def decide(stage: Stage, lock: StageLock | None, found: Found, *, force: bool = False) -> Decision:
+    """Decide about *stage* from its *lock* and what is *found* now.
+
+    It runs if anything differs that it depends on, or if an output cannot be had in another way.
+    """
+    if stage.frozen:
+        return _about_outputs(stage, found, "frozen")
+    if reasons := _reasons(stage, lock, found, force=force):
+        return Decision(Verdict.RUN, reasons)
+    decision = _about_outputs(stage, found, "nothing changed")
+    pending = sorted(
+        {each.stage for each in found.dependencies.values() if isinstance(each, Pending)}
+    )
+    if pending and decision.verdict is not Verdict.RUN:
+        return Decision(Verdict.DEPENDS, tuple(f"{name} may change its input" for name in pending))
+    return decision
+
+
+def _reasons(stage: Stage, lock: StageLock | None, found: Found, *, force: bool) -> tuple[str, ...]:
+    if force:
+        return ("forced",)
+    if stage.always:
+        return ("always runs",)
+    if lock is None:
+        return ("never ran",)
+    return tuple(_changes(stage, lock, found))
+
+
+def _about_outputs(stage: Stage, found: Found, otherwise: str) -> Decision:
+    """Decide about a stage that need not run for its inputs."""
+    lost = [path for path, state in found.outputs.items() if state.has is Has.NOWHERE]
+    if lost and not stage.frozen:
+        return Decision(Verdict.RUN, tuple(f"{path} {_what(found.outputs[path])}" for path in lost))
+    restored = tuple(
+        f"{path} {_what(state)}, restored from the {_PLACES[state.has]}"
+        for path, state in found.outputs.items()
+        if state.has in _PLACES
+    )
+    if restored:
+        return Decision(Verdict.RESTORE, restored)
+    return Decision(Verdict.SKIP, (otherwise,))
+
+
+_PLACES = {Has.CACHE: "cache", Has.REMOTE: "remote"}
+
+
+def _what(state: OutputState) -> str:
+    return "was changed" if state.exists else "is missing"
+
+
+def _changes(stage: Stage, lock: StageLock, found: Found) -> Iterator[str]:
+    now = fingerprint(stage, found.parameters)
+    if lock.manifest.get("cmd") != now["cmd"]:
+        yield "command changed"
+    if lock.manifest.get("env") != now.get("env"):
+        yield "variables changed"
+    if lock.manifest.get("params") != now.get("params"):
+        yield from _parameter_changes(lock.parameters, found.parameters)
+    yield from _dependency_changes(lock, found)
+    yield from _declaration_changes(stage, lock)
+
+
+def _parameter_changes(before: Mapping[str, Value], now: Mapping[str, Typed]) -> Iterator[str]:
+    told = False
+    written = as_text(now)
+    for name in dict.fromkeys((*before, *now)):
+        if name not in now:
+            told = True
+            yield f"{name} is no parameter any more"
+        elif name not in before:
+            told = True
+            yield f"{name} is a new parameter"
+        elif before[name] != written[name]:
+            told = True
+            yield f"{name}: {_short(before[name])} → {_short(now[name])}"
+    if not told:  # 1 and "1" are the same text
+        yield "the type of a parameter changed"
+
+
+def _short(value: Typed | Value) -> str:
+    text = to_text(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."  # noqa: PLR2004
+
+
+def _dependency_changes(lock: StageLock, found: Found) -> Iterator[str]:
+    before = {each.path: each for each in lock.dependencies}
+    for path, now in found.dependencies.items():
+        if path not in before:
+            yield f"{path} is a new dependency"
+        elif not isinstance(now, Pending) and now.digest != before[path].digest:
+            yield f"{path} changed{_inside(before[path], now)}"
+    for path in before.keys() - found.dependencies.keys():
+        yield f"{path} is no dependency any more"
+
+
+def _inside(before: Output, now: Output) -> str:
+    """Name a few files that make two directories different."""
+    if not isinstance(before, Directory) or not isinstance(now, Directory):
+        return ""
+    cut = len(now.path) + 1
+    old = {file.path: file for file in before.files}
+    new = {file.path: file for file in now.files}
+    changed = sorted(p for p in old.keys() | new.keys() if old.get(p) != new.get(p))
+    if not changed:
+        return ""
+    more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
+    return f" ({', '.join(path[cut:] for path in changed[:_SHOWN])}{more})"
+
+
+def _declaration_changes(stage: Stage, lock: StageLock) -> Iterator[str]:
+    recorded = {each.path: True for each in (*lock.outputs, *lock.undecided)}
+    recorded |= {each.path: False for each in lock.uncached}
+    declared = {each.path: each.cached for each in stage.outputs}
+    for path, cached in declared.items():
+        if path not in recorded:
+            yield f"{path} is a new output"
+        elif recorded[path] != cached:
+            yield f"{path} is {'now' if cached else 'no longer'} kept in the cache"
+    for path in recorded.keys() - declared.keys():
+        yield f"{path} is no output any more"
