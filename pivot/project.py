@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -185,6 +186,7 @@ def init_project(directory: Path, *, force: bool = False) -> list[str]:
 
 
 _FORBIDDEN = frozenset({".git", ".pivot"})
+_HARMLESS = re.compile(r"[^./\0][^/\0]*+(?:/[^./\0][^/\0]*+)*+")  # no name begins with a dot
 
 
 def data_path(text: str, document: Path | str) -> str:
@@ -194,6 +196,8 @@ def data_path(text: str, document: Path | str) -> str:
     `.git` or `.pivot`: documents come from git, and in CI perhaps from a stranger.
     """
     path = text.removesuffix("/")
+    if _HARMLESS.fullmatch(path):  # a manifest has up to 100,000 paths
+        return path
     names = path.split("/")
     if any(name in {"", ".", ".."} for name in names) or "\0" in path:
         raise UnsafePath(f"{document}: unsafe path {text!r}: it must stay inside the project")
