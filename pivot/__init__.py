@@ -9,6 +9,7 @@ Where things are, lower layers first (a module imports only from layers below it
   `placement`, `remote` (its kinds: `folder`; `s3`, with `s3_stat`, `s3_calls`, `s3_stores`,
   `s3_errors` and `aws`), `remotes`
 - use cases: `session`, `push`, `fetch`, `checkout`, which answer with `results`; `api` has them all
+- import of DVC projects: `dvc`, a package with all of these layers
 - faces: `report`, `progress`, `cli`
 """
 

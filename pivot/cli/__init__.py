@@ -27,6 +27,9 @@ _COMMANDS = {
     "config": "config",
     "remote": "remote",
     "init": "init",
+    "params": "compare",
+    "metrics": "compare",
+    "import-dvc": "import_dvc",
 }
 
 
@@ -42,7 +45,7 @@ class _LazyGroup(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module = import_module(f"pivot.cli.{_COMMANDS[cmd_name]}")
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
 

@@ -1,0 +1,179 @@
+"""Carry an import out: contents into the cache, then locks, settings and pipelines."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pivot.cache import Cache
+from pivot.config import load_config
+from pivot.config_file import set_key
+from pivot.documents import write_atomically
+from pivot.dvc.plan import ImportPlan, LockPlan, content_key, lost_problem
+from pivot.dvc.store import Lost, Part, Whole, hash_file
+from pivot.dvc.survey import existing, survey
+from pivot.errors import ExitCode, ObjectDamaged, UsageError, worst
+from pivot.keys import parse_setting
+from pivot.lock_writer import Record, write_lock
+from pivot.objects import Digest, Directory, File, tree_digest
+from pivot.project import Project, init_project
+from pivot.tracked import write_tracked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pivot.objects import Output
+    from pivot.results import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """An import: its *plan* and, unless it was a dry run, which files were *written*."""
+
+    plan: ImportPlan
+    dry_run: bool
+    written: tuple[str, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def code(self) -> ExitCode:
+        """What the command exits with: what DVC has lost is missing, what it cannot say is not."""
+        return worst(problem.code for problem in self.problems)
+
+
+def import_dvc(
+    start: Path, environment: Mapping[str, str], *, dry_run: bool = False, force: bool = False
+) -> Imported:
+    """Make the DVC project in the directory *start* one of ours; no stage is run.
+
+    What DVC has is read and never changed. Raises `UsageError` where there is nothing to import,
+    or where files would be overwritten without *force*.
+    """
+    project = _project(start, environment)
+    plan = survey(project)
+    there = existing(project, plan)
+    if there and not force:
+        more = f" and {len(there) - 5} more" if len(there) > 5 else ""  # noqa: PLR2004
+        raise UsageError(
+            f"{', '.join(there[:5])}{more}: exists already",
+            hint="use --force to overwrite what an earlier import wrote",
+        )
+    if dry_run:
+        return Imported(plan, dry_run=True, written=(), problems=plan.problems)
+    if not project.pivot.exists():
+        init_project(project.root)
+    config = load_config(project, project.user_config)
+    with Cache(config.cache_dir(project, environment)) as cache:
+        taker = _Taker(cache)
+        taker.take(plan)
+    return _write(project, plan, taker)
+
+
+def _project(start: Path, environment: Mapping[str, str]) -> Project:
+    """Make the directory the root of a project; an outer one would be taken for it later."""
+    root = Path(os.path.abspath(start))
+    outer = [place for place in root.parents if (place / ".pivot").is_dir()]
+    if outer:
+        raise UsageError(
+            f"{root} is inside of the Pivot project {outer[-1]}",
+            hint="move the DVC project out of it, or import at the root",
+        )
+    return Project(root, root, Path(environment.get("HOME") or os.path.expanduser("~")))
+
+
+class _Taker:
+    """Reads contents, checks what DVC calls them, and lets those to be kept into the cache."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self._digests: dict[str, tuple[Digest, int]] = {}
+        self.damaged: dict[str, str] = {}
+        """Why a content was not taken, by its key."""
+
+    def take(self, plan: ImportPlan) -> None:
+        """Read all contents of *plan*, each once; raises `LocalError`."""
+        kept = plan.objects
+        for key, part in kept.items():
+            self._read(key, part, keep=True)
+        for lock in plan.locks:
+            for whole in (*lock.dependencies, *lock.seen):
+                for part in whole.parts:
+                    self._read(content_key(part), part, keep=False)
+
+    def _read(self, key: str, part: Part, *, keep: bool) -> None:
+        if key in self._digests or key in self.damaged:
+            return
+        hashes = part.hashes or hash_file(part.source)
+        if not hashes.are(part.content):
+            self.damaged[key] = f"{part.source} hashes to {hashes.md5}, and was not taken"
+            return
+        self._digests[key] = hashes.digest, hashes.size
+        if keep and self._cache.stat([hashes.digest]).get(hashes.digest) != hashes.size:
+            added, _ = self._cache.add(part.source, executable=bool(part.executable))
+            if added != hashes.digest:
+                raise ObjectDamaged(
+                    f"{part.source} changed while it was read", hint="run the command again"
+                )
+
+    def output(self, whole: Whole) -> Output | Lost:
+        """Say with our digests what was found."""
+        files: list[File] = []
+        for part in whole.parts:
+            key = content_key(part)
+            if key in self.damaged:
+                return Lost(part.path, self.damaged[key], damaged=True)
+            digest, size = self._digests[key]
+            files.append(File(part.path, digest, size, part.executable))
+        if not whole.directory:
+            return files[0]
+        files.sort(key=lambda file: file.path)
+        digest = tree_digest(files, whole.empty, above=whole.path)
+        return Directory(whole.path, digest, tuple(files), whole.empty)
+
+
+def _write(project: Project, plan: ImportPlan, taker: _Taker) -> Imported:
+    """Write all documents; the pipelines come last, when all that they need is there."""
+    root = project.root
+    written: list[str] = []
+    problems = list(plan.problems)
+    for lock in plan.locks:
+        record = _record(lock, taker, problems)
+        if record is not None:
+            write_lock(root, record)
+            written.append(lock.path)
+    for tracked in plan.data:
+        output = taker.output(tracked.data)
+        if isinstance(output, Lost):
+            problems.append(lost_problem(output, output.path, ""))
+        else:
+            write_tracked(root, output)
+            written.append(tracked.path)
+    for key, text in plan.settings.items():
+        set_key(project.config, key, parse_setting(key, text))
+    for path, data in plan.documents.items():
+        write_atomically(root / path, data)
+        written.append(path)
+    return Imported(plan, dry_run=False, written=tuple(written), problems=tuple(problems))
+
+
+def _record(lock: LockPlan, taker: _Taker, problems: list[Problem]) -> Record | None:
+    dependencies = _outputs(lock.dependencies, lock, taker, problems)
+    outputs = _outputs((*lock.kept, *lock.seen), lock, taker, problems)
+    if dependencies is None or outputs is None:
+        return None
+    return Record(lock.stage, lock.parameters, dependencies, outputs)
+
+
+def _outputs(
+    wholes: Iterable[Whole], lock: LockPlan, taker: _Taker, problems: list[Problem]
+) -> tuple[Output, ...] | None:
+    found: list[Output] = []
+    for whole in wholes:
+        output = taker.output(whole)
+        if isinstance(output, Lost):
+            problems.append(lost_problem(output, output.path, lock.stage.name))
+            return None
+        found.append(output)
+    return tuple(found)
