@@ -10,6 +10,8 @@ Where things are, lower layers first (a module imports only from layers below it
   `s3_errors` and `aws`), `remotes`
 - use cases: `session`, `push`, `fetch`, `checkout`, which answer with `results`; `api` has them all
 - import of DVC projects: `dvc`, a package with all of these layers
+- comparison of parameters and metrics: `compare` (pure), `revision`, `readings`; `tables` and
+  `compare_report` say what it found
 - faces: `report`, `progress`, `cli`
 """
 
