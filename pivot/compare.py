@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pivot.errors import ExitCode, UsageError
 
@@ -28,7 +28,7 @@ class Absent(Enum):
     ABSENT = "absent"
 
 
-ABSENT = Absent.ABSENT
+ABSENT: Final = Absent.ABSENT
 Cell: TypeAlias = "Typed | Absent"
 """A value without others inside, or none; mappings and lists are empty ones."""
 

@@ -16,8 +16,9 @@ from pivot.tables import Word, change_of, markdown_table, text_table, word_of, w
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pivot.compare import Cell, Row, Side, Trouble
+    from pivot.compare import Row, Side, Trouble
     from pivot.report import Json
+    from pivot.values import Typed
 
 
 class Form(StrEnum):
@@ -67,7 +68,9 @@ def report_metrics(side: Side, style: Style) -> Report:
     rows = compare(side, side, every=True)
     if style.form is Form.JSON:
         tree: list[Json] = [
-            {"path": row.path, "key": row.key, "value": _value_tree(row.new)} for row in rows
+            {"path": row.path, "key": row.key, "value": _value_tree(row.new)}
+            for row in rows
+            if row.new is not ABSENT
         ]
         return _answer_json("metrics show", {"metrics": tree}, side.troubles)
     if not rows:
@@ -139,7 +142,7 @@ def _row_tree(row: Row) -> Json:
     return tree | {"changed": row.changed, "change": row.change}
 
 
-def _value_tree(value: Cell) -> Json:
+def _value_tree(value: Typed) -> Json:
     """Give a value the form that JSON has for it: it has none for what is no finite number."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 Result: TypeAlias = "Transfer | tuple[Transfer, ...] | Checkout | Pull"
-Json: TypeAlias = "str | int | bool | list[Json] | dict[str, Json] | None"
+Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
 _SHOWN = 20
 _SHOWN_MISSING = 15

@@ -58,7 +58,9 @@ def _diff_options(function: Command) -> Command:
 
 @click.group(epilog=EXIT_CODES)
 def params() -> None:
-    """Compare parameters: those that stages declare, and all of params.yaml.
+    """Compare parameters between revisions.
+
+    They are those that stages declare, and all of params.yaml.
 
     \b
     Examples:
@@ -92,7 +94,9 @@ def diff_params(
 
 @click.group(epilog=EXIT_CODES)
 def metrics() -> None:
-    """Print and compare metrics: the numbers that stages leave in JSON, YAML or TOML files.
+    """Print metrics, or compare them between revisions.
+
+    They are the numbers that stages leave in JSON, YAML or TOML files.
 
     \b
     Examples:
