@@ -12,7 +12,7 @@ from pivot.lock_writer import lock_path
 from pivot.results import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from pivot.dvc.converted import Match
     from pivot.dvc.notes import Note
@@ -121,8 +121,10 @@ def make_plan(
     locks: list[LockPlan] = []
     unlocked: dict[str, str] = {}
     problems: list[Problem] = []
-    for match, ran in matches:
-        lock = _lock(match.stage, ran, found, problems)
+    pairs = list(matches)
+    made = {output.path for match, _ in pairs for output in match.stage.outputs}
+    for match, ran in pairs:
+        lock = _lock(match.stage, ran, found, problems, made)
         if isinstance(lock, LockPlan):
             locks.append(lock)
         else:
@@ -151,6 +153,7 @@ def _lock(
     ran: Ran | None,
     found: Mapping[Wanted, Whole | Lost],
     problems: list[Problem],
+    made: Collection[str],
 ) -> LockPlan | str:
     """Plan the lock of *stage*, or say why there is none.
 
@@ -165,7 +168,8 @@ def _lock(
             place = _place(path, recorded[path], found)
             if isinstance(place, Lost):
                 return f"the dependency {path} is not as it was: {place.why}"
-            dependencies.append(place)
+            is_made = path in made or any(above in made for above in _parents(path))
+            dependencies.append(place if is_made else _source(place))
     recorded = _from_root(stage, ran.outputs)
     kept: list[Whole] = []
     seen: list[Whole] = []
@@ -185,6 +189,21 @@ def _place(path: str, content: Hashed | None, found: Mapping[Wanted, Whole | Los
     if content is None:
         return Lost(path, "DVC has recorded no md5 of it")
     return found[path, content]
+
+
+def _source(whole: Whole) -> Whole:
+    """Leave out compiled Python files, which do not count where no stage makes a directory."""
+    parts = [
+        part
+        for part in whole.parts
+        if "__pycache__" not in part.path.split("/") and not part.path.endswith(".pyc")
+    ]
+    return replace(whole, parts=tuple(parts)) if whole.directory else whole
+
+
+def _parents(path: str) -> Iterator[str]:
+    while path := posixpath.dirname(path):
+        yield path
 
 
 def _parameters(stage: Stage, ran: Ran) -> dict[str, Typed]:

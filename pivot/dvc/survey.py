@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import stat
 from typing import TYPE_CHECKING
@@ -131,7 +132,17 @@ def _links(
     paths = [output.path for match, _ in matches for output in match.stage.outputs]
     paths += [entry.path for entry in data]
     for path in paths:
-        found = look(tree, path)
-        if found is not None and stat.S_ISLNK(found.st_mode):
+        if _is_linked(tree, path):
             cure = f"pivot checkout --force {path}"
             yield Note(path, 0, "is a symlink into DVC's cache, which does not count here", cure)
+
+
+def _is_linked(tree: Tree, path: str) -> bool:
+    """Tell whether *path* is a symlink, or a directory that begins with one."""
+    found = look(tree, path)
+    if found is None or not stat.S_ISDIR(found.st_mode):
+        return found is not None and stat.S_ISLNK(found.st_mode)
+    for place, _, names in os.walk(tree.root / path):
+        if names:
+            return os.path.islink(f"{place}/{min(names)}")
+    return False

@@ -145,6 +145,13 @@ def _item_notes(
             if (key, number) in dropped:
                 yield Note(file.document, line, *_dropped_words(entry.name, key, path))
                 continue
+            if (
+                isinstance(item, dict)
+                and isinstance(curves := item[path], list)
+                and len(curves) > 1
+            ):
+                what = f"stage {entry.name}: {path} is drawn once, with the first of its options"
+                yield Note(file.document, line, what, "draw the others from files of their own")
             known = _OPTIONS | _DRAWING if key == "plots" else _OPTIONS
             for option in options if key in _OUTPUTS else ():
                 if option not in known:
@@ -172,6 +179,6 @@ def _dropped_words(stage: str, key: str, path: str) -> tuple[str, str]:
 def top_notes(file: Declared) -> Iterator[Note]:
     """Say what stands outside of the stages and has no counterpart."""
     for key in file.tree:
-        if key not in {"stages", "vars"}:
+        if key not in {"stages", "vars"} and file.tree[key]:
             cure = _TOP.get(key, "remove it")
             yield Note(file.document, file.line((key,)), f"'{key}' is left out", cure)
