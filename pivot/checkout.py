@@ -35,8 +35,8 @@ def checkout(
     """Place what *targets* name, from the cache into the workspace."""
     selection = session.select(targets)
     with session.cache() as cache:
-        damaged = _find_damaged(session, cache, list_wanted(selection.entries), dry_run=dry_run)
-        return _checkout(
+        damaged = find_damaged(session, cache, list_wanted(selection.entries), dry_run=dry_run)
+        return place_selection(
             session, cache, selection, existing, links, dry_run=dry_run, damaged=damaged
         )
 
@@ -54,20 +54,20 @@ def pull(
     settings = session.config.remote(remote)
     selection = session.select(targets)
     with session.cache() as cache:
-        damaged = _find_damaged(session, cache, list_wanted(selection.entries), dry_run=dry_run)
+        damaged = find_damaged(session, cache, list_wanted(selection.entries), dry_run=dry_run)
         if not dry_run:
             cache.discard(damaged)
         fetched = fetch_all(
             session, settings, cache, selection.entries, dry_run=dry_run, damaged=damaged
         )
         coming = [d for part in fetched if part.dry_run for d in part.plan.transfer]
-        placed = _checkout(
+        placed = place_selection(
             session, cache, selection, existing, links, dry_run=dry_run, fetched=coming
         )
     return Pull(fetched, placed)
 
 
-def _find_damaged(
+def find_damaged(
     session: Session, cache: Cache, wanted: Mapping[Digest, Wanted], *, dry_run: bool
 ) -> frozenset[Digest]:
     """Find objects of the cache whose bytes are wrong, among those that give cause to look.
@@ -97,7 +97,7 @@ def _differs(path: os.PathLike[str], size: int) -> bool:
     return not stat.S_ISREG(found.st_mode) or found.st_size != size
 
 
-def _checkout(
+def place_selection(
     session: Session,
     cache: Cache,
     selection: Selection,
@@ -108,6 +108,7 @@ def _checkout(
     fetched: Iterable[Digest] = (),
     damaged: frozenset[Digest] = frozenset(),
 ) -> Checkout:
+    """Place *selection* from *cache*, without *damaged* objects; *fetched* are to come."""
     references = selection.entries
     wanted = list_wanted(references)
     coming = frozenset(fetched)

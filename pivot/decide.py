@@ -40,34 +40,31 @@ class Has(StrEnum):
     PLACE = "in place"
     CACHE = "in the cache"
     REMOTE = "on the remote"
+    """It is fetched from there."""
+    ACCEPTED = "left on the remote"
     NOWHERE = "nowhere"
 
 
 @dataclass(frozen=True, slots=True)
 class OutputState:
-    """An output compared with its lock: what is *there* instead, and where the recorded one is."""
+    """An output compared with its lock: where the recorded content is, and whether *exists* any."""
 
     has: Has
     exists: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
-    """A dependency whose content is not known yet, since *stage* may make it anew."""
-
-    stage: str
-
-
-@dataclass(frozen=True, slots=True)
 class Found:
     """What a stage would find now: values of its parameters, dependencies, and its outputs.
 
-    A dependency is known, or `Pending`. *outputs* has those that the lock records.
+    Those *dependencies* are absent, and the parameters if they are among them, that the stages
+    *waits_for* may still change. *outputs* has those that the lock records.
     """
 
-    parameters: Mapping[str, Typed]
-    dependencies: Mapping[str, Output | Pending]
+    parameters: Mapping[str, Typed] | None
+    dependencies: Mapping[str, Output]
     outputs: Mapping[str, OutputState]
+    waits_for: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +91,9 @@ def decide(stage: Stage, lock: StageLock | None, found: Found, *, force: bool = 
     if reasons := _reasons(stage, lock, found, force=force):
         return Decision(Verdict.RUN, reasons)
     decision = _about_outputs(stage, found, "nothing changed")
-    pending = sorted(
-        {each.stage for each in found.dependencies.values() if isinstance(each, Pending)}
-    )
-    if pending and decision.verdict is not Verdict.RUN:
-        return Decision(Verdict.DEPENDS, tuple(f"{name} may change its input" for name in pending))
+    if found.waits_for and decision.verdict is not Verdict.RUN:
+        reasons = tuple(f"{name} may change its input" for name in found.waits_for)
+        return Decision(Verdict.DEPENDS, reasons)
     return decision
 
 
@@ -124,7 +119,8 @@ def _about_outputs(stage: Stage, found: Found, otherwise: str) -> Decision:
     )
     if restored:
         return Decision(Verdict.RESTORE, restored)
-    return Decision(Verdict.SKIP, (otherwise,))
+    left = [path for path, state in found.outputs.items() if state.has is Has.ACCEPTED]
+    return Decision(Verdict.SKIP, (otherwise, *(f"{path} is {Has.ACCEPTED}" for path in left)))
 
 
 _PLACES = {Has.CACHE: "cache", Has.REMOTE: "remote"}
@@ -135,14 +131,15 @@ def _what(state: OutputState) -> str:
 
 
 def _changes(stage: Stage, lock: StageLock, found: Found) -> Iterator[str]:
-    now = fingerprint(stage, found.parameters)
+    values = found.parameters
+    now = fingerprint(stage, values or {})
     if lock.manifest.get("cmd") != now["cmd"]:
         yield "command changed"
     if lock.manifest.get("env") != now.get("env"):
         yield "variables changed"
-    if lock.manifest.get("params") != now.get("params"):
-        yield from _parameter_changes(lock.parameters, found.parameters)
-    yield from _dependency_changes(lock, found)
+    if values is not None and lock.manifest.get("params") != now.get("params"):
+        yield from _parameter_changes(lock.parameters, values)
+    yield from _dependency_changes(stage, lock, found)
     yield from _declaration_changes(stage, lock)
 
 
@@ -168,14 +165,14 @@ def _short(value: Typed | Value) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."  # noqa: PLR2004
 
 
-def _dependency_changes(lock: StageLock, found: Found) -> Iterator[str]:
+def _dependency_changes(stage: Stage, lock: StageLock, found: Found) -> Iterator[str]:
     before = {each.path: each for each in lock.dependencies}
-    for path, now in found.dependencies.items():
+    for path in stage.dependencies:
         if path not in before:
             yield f"{path} is a new dependency"
-        elif not isinstance(now, Pending) and now.digest != before[path].digest:
-            yield f"{path} changed{_inside(before[path], now)}"
-    for path in before.keys() - found.dependencies.keys():
+        elif path in found.dependencies and found.dependencies[path].digest != before[path].digest:
+            yield f"{path} changed{_inside(before[path], found.dependencies[path])}"
+    for path in before.keys() - set(stage.dependencies):
         yield f"{path} is no dependency any more"
 
 

@@ -166,7 +166,9 @@ class PipelineError(PivotError):
 
 
 class StageFailed(PivotError):
-    """The command of a stage failed, or did not make what it should."""
+    """A stage failed, or did not make what it should; *tail* is what it printed last."""
+
+    tail: tuple[str, ...] = ()
 
 
 _LOCAL_HINTS = {

@@ -41,6 +41,21 @@ def tracked_paths(root: Path, paths: Iterable[str]) -> set[str]:
     return {path for path in wanted if path in listed or path in above}
 
 
+def ignored_paths(root: Path, paths: Iterable[str]) -> set[str]:
+    """Say which of *paths* (from *root*) git ignores; outside a repository the answer is none.
+
+    Raises `PivotError` when git cannot tell.
+    """
+    wanted = sorted(set(paths))
+    if not wanted or not _is_in_repository(root):
+        return set()
+    given = b"".join(name.encode(errors="surrogateescape") + b"\0" for name in wanted)
+    done = _run(root, "check-ignore", "-z", "--stdin", given=given)
+    if done.returncode == 1:  # none of them
+        return set()
+    return set(_names(_checked(done, "cannot say what it ignores")))
+
+
 class Snapshot:
     """The files of one commit below the project's root; use it in a `with` statement.
 
@@ -198,9 +213,11 @@ def _start(root: Path, *arguments: str) -> subprocess.Popen[bytes]:
         raise PivotError("git is not installed, so it cannot say what it has") from error
 
 
-def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+def _run(
+    root: Path, *arguments: str, given: bytes | None = None
+) -> subprocess.CompletedProcess[bytes]:
     with _start(root, *arguments) as process:
-        out, err = process.communicate()
+        out, err = process.communicate(given)
     return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 
@@ -218,18 +235,3 @@ def _first_line(said: bytes) -> str:
 
 def _names(listed: bytes) -> list[str]:
     return [name.decode(errors="surrogateescape") for name in listed.split(b"\0") if name]
-
-
-def ignored_paths(root: Path, paths: Iterable[str]) -> set[str]:
-    """Say which of *paths* (from *root*) git ignores; outside a repository the answer is none.
-
-    Raises `PivotError` when git cannot tell.
-    """
-    wanted = sorted(set(paths))
-    if not wanted or not _is_in_repository(root):
-        return set()
-    given = b"".join(name.encode(errors="surrogateescape") + b"\0" for name in wanted)
-    done = _run(root, "check-ignore", "-z", "--stdin", given=given)
-    if done.returncode == 1:  # none of them
-        return set()
-    return set(_names(_checked(done, "cannot say what it ignores")))

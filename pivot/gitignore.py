@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-_BEGIN = (
-    "# Outputs in Pivot's cache: this block is kept up to date by 'pivot repro' and 'pivot track'"
-)
+_BEGIN = "# Outputs in Pivot's cache; 'pivot repro' and 'pivot track' keep this block up to date"
 _END = "# End of Pivot's outputs"
 _BLOCK = re.compile(rf"^{re.escape(_BEGIN)}\n(.*?)^{re.escape(_END)}$\n?", re.MULTILINE | re.DOTALL)
 

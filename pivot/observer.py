@@ -19,11 +19,15 @@ from pivot.objects import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+    from typing import TypeAlias
 
     from pivot.cache import Cache
     from pivot.remembered import Remembered
+
+    Reading: TypeAlias = Callable[[str, os.stat_result], tuple[Digest, int]]
+    """Reads the file at a path from the root: its digest and size."""
 
 _TRIES = 3
 
@@ -41,15 +45,18 @@ class Observer:
         self._remembered = remembered
         self._seen: dict[tuple[str, bool], Output | None] = {}
 
-    def look(self, path: str, *, source: bool = False) -> Output | None:
+    def look(
+        self, path: str, *, source: bool = False, read: Reading | None = None
+    ) -> Output | None:
         """Say what stands at *path*; `None` for nothing.
 
         With *source* a directory's compiled Python files are left out: they appear when a stage
-        runs, and no stage makes them on purpose. Raises `LocalError`, `PivotError`.
+        runs, and no stage makes them on purpose. *read* is called for each file instead of
+        `digest`. Raises `LocalError`, `PivotError`.
         """
         key = (path, source)
         if key not in self._seen:
-            self._seen[key] = self._look(path, source=source)
+            self._seen[key] = self._look(path, read or self.digest, source=source)
         return self._seen[key]
 
     def forget(self, path: str) -> None:
@@ -62,7 +69,7 @@ class Observer:
         """Tell whether *path* is a symlink to an object of the cache, as a checkout makes them."""
         return self._linked(f"{self._root}/{path}") is not None
 
-    def _look(self, path: str, *, source: bool) -> Output | None:
+    def _look(self, path: str, read: Reading, *, source: bool) -> Output | None:
         place = f"{self._root}/{path}"
         try:
             found = os.stat(place)
@@ -71,19 +78,21 @@ class Observer:
         except OSError as error:
             raise local_error(error, path) from error
         if stat.S_ISREG(found.st_mode):
-            digest, size = self._digest(path, found)
+            digest, size = read(path, found)
             return File(path, digest, size, bool(found.st_mode & stat.S_IXUSR) or None)
         if not stat.S_ISDIR(found.st_mode):
             raise LocalError(f"{path} is neither a file nor a directory")
         files: list[File] = []
         empty: list[str] = []
-        self._list(path, files, empty, source=source)
+        self._list(path, files, empty, read, source=source)
         files.sort(key=lambda file: file.path)
         empty.sort()
         digest = tree_digest(files, empty, above=path)
         return Directory(path, digest, tuple(files), tuple(empty))
 
-    def _list(self, top: str, files: list[File], empty: list[str], *, source: bool) -> None:
+    def _list(
+        self, top: str, files: list[File], empty: list[str], read: Reading, *, source: bool
+    ) -> None:
         waiting = [top]
         while waiting:
             place = waiting.pop()
@@ -95,7 +104,7 @@ class Observer:
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(path)
                     count += 1
-                elif (file := self._file(path, entry)) is not None:
+                elif (file := self._file(path, entry, read)) is not None:
                     files.append(file)
                     count += 1
             if not count and place != top:
@@ -112,7 +121,7 @@ class Observer:
         except OSError as error:
             raise local_error(error, place) from error
 
-    def _file(self, path: str, entry: os.DirEntry[str]) -> File | None:
+    def _file(self, path: str, entry: os.DirEntry[str], read: Reading) -> File | None:
         try:
             if entry.is_symlink() and self._linked(entry.path) is None:
                 return None
@@ -123,10 +132,11 @@ class Observer:
             raise local_error(error, path) from error
         if not stat.S_ISREG(found.st_mode):
             return None
-        digest, size = self._digest(path, found)
+        digest, size = read(path, found)
         return File(path, digest, size, bool(found.st_mode & stat.S_IXUSR))
 
-    def _digest(self, path: str, found: os.stat_result) -> tuple[Digest, int]:
+    def digest(self, path: str, found: os.stat_result) -> tuple[Digest, int]:
+        """Hash a file that is like *found*, unless it is remembered; raises `LocalError`."""
         known = self._remembered.recall(path, found)
         if known is not None:
             return known, found.st_size

@@ -92,7 +92,7 @@ class _Placer:
         # All is made ready before anything changes: what then remains are renames.
         aside = [(file, self._prepare(file)) for file in files]
         for path in plan.remove:  # first: a directory may stand where a file belongs
-            self._remove(path)
+            self._tree.remove(path)
             self._prune(path, plan.output)
             self.removed += path != plan.output.path
         for file, source in aside:
@@ -117,7 +117,7 @@ class _Placer:
             for path in output.empty:
                 (aside / path[cut:]).mkdir(parents=True, exist_ok=True)
             if swap:
-                self._remove(output.path)
+                self._tree.remove(output.path)
             above, name = self._tree.parent(output.path, make=True)
             os.rename(aside, name, dst_dir_fd=above)
             self.placed += len(files)
@@ -163,7 +163,7 @@ class _Placer:
         try:
             os.rename(source, name, src_dir_fd=source_fd, dst_dir_fd=above)
         except IsADirectoryError:
-            self._remove(path)
+            self._tree.remove(path)
             above, name = self._tree.parent(path)
             os.rename(source, name, src_dir_fd=source_fd, dst_dir_fd=above)
 
@@ -197,20 +197,6 @@ class _Placer:
             f"cache ({self._cache.root}) is on another file system",
             hint="use --checkout-mode copy, or add copy to cache.checkout_mode",
         )
-
-    def _remove(self, path: str) -> None:
-        """Remove a file, a link or a directory with all that is in it."""
-        above, name = self._tree.parent(path)
-        if above is None:
-            return
-        try:
-            found = os.stat(name, dir_fd=above, follow_symlinks=False)
-            if stat.S_ISDIR(found.st_mode):
-                shutil.rmtree(name, dir_fd=above)
-            else:
-                os.unlink(name, dir_fd=above)
-        except OSError as error:
-            raise local_error(error, path) from error
 
     def _prune(self, path: str, output: Output) -> None:
         """Remove the directories of an output that are empty since *path* is gone."""

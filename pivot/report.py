@@ -48,7 +48,7 @@ def report_text(command: str, result: Result, *, on_miss: OnMiss = OnMiss.FAIL) 
         out += _checkout_lines(checkout, complete=command == "checkout")
     if command == "checkout":  # the lines above name what is missing
         problems = tuple(p for p in problems if p.code is not ExitCode.MISSING)
-    err = _problem_lines(problems, on_miss)
+    err = problem_lines(problems, on_miss)
     return Report(tuple(out), tuple(err), _code(result, on_miss))
 
 
@@ -62,9 +62,9 @@ def report_json(command: str, result: Result, *, on_miss: OnMiss = OnMiss.FAIL) 
         "command": command,
         "dry_run": dry_run,
         "exit_code": int(code),
-        "transfers": [_transfer_tree(transfer) for transfer in transfers],
+        "transfers": [transfer_tree(transfer) for transfer in transfers],
         "checkout": None if checkout is None else _checkout_tree(checkout),
-        "problems": [_problem_tree(problem) for problem in problems],
+        "problems": [problem_tree(problem) for problem in problems],
     }
     return Report((dump(tree),), (), code)
 
@@ -72,7 +72,7 @@ def report_json(command: str, result: Result, *, on_miss: OnMiss = OnMiss.FAIL) 
 def report_error(command: str, error: PivotError, *, as_json: bool) -> Report:
     """Say why *command* did not begin."""
     problem = Problem(error.code, error.message, error.hint)
-    lines = tuple(_problem_lines((problem,), OnMiss.FAIL))
+    lines = tuple(problem_lines((problem,), OnMiss.FAIL))
     if not as_json:
         return Report((), lines, error.code)
     tree: dict[str, Json] = {
@@ -82,7 +82,7 @@ def report_error(command: str, error: PivotError, *, as_json: bool) -> Report:
         "exit_code": int(error.code),
         "transfers": [],
         "checkout": None,
-        "problems": [_problem_tree(problem)],
+        "problems": [problem_tree(problem)],
     }
     return Report((dump(tree),), lines, error.code)
 
@@ -176,7 +176,7 @@ def _checkout_lines(checkout: Checkout, *, complete: bool) -> list[str]:
     return lines
 
 
-def _problem_lines(problems: Iterable[Problem], on_miss: OnMiss) -> list[str]:
+def problem_lines(problems: Iterable[Problem], on_miss: OnMiss) -> list[str]:
     """Say each problem in a line, and each remedy once."""
     lines: list[str] = []
     tips: dict[str, None] = {}
@@ -195,7 +195,9 @@ def _problem_lines(problems: Iterable[Problem], on_miss: OnMiss) -> list[str]:
     return lines + [f"Tip: {printable(tip)}" for tip in list(tips)[:3]]
 
 
-def _transfer_tree(transfer: Transfer) -> Json:
+def transfer_tree(transfer: Transfer) -> Json:
+    """Say what a transfer planned and did, as all reports have it."""
+
     def row(digest: str, path: str, size: int | None) -> Json:
         return {"path": path, "digest": digest, "size": size}
 
@@ -237,7 +239,8 @@ def _checkout_tree(checkout: Checkout) -> Json:
     }
 
 
-def _problem_tree(problem: Problem) -> Json:
+def problem_tree(problem: Problem) -> Json:
+    """Say one problem, as all reports have it."""
     return {
         "code": int(problem.code),
         "message": problem.message,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 from typing import TYPE_CHECKING
 
@@ -87,6 +88,25 @@ class Tree:
             return os.stat(name, dir_fd=above, follow_symlinks=False)
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise local_error(error, path) from error
+
+    def remove(self, path: str) -> None:
+        """Remove a file, a link or a directory with all that is in it, if it is there.
+
+        Raises as `open` does.
+        """
+        above, name = self.parent(path)
+        if above is None:
+            return
+        try:
+            found = os.stat(name, dir_fd=above, follow_symlinks=False)
+            if stat.S_ISDIR(found.st_mode):
+                shutil.rmtree(name, dir_fd=above)
+            else:
+                os.unlink(name, dir_fd=above)
+        except FileNotFoundError:
+            return
         except OSError as error:
             raise local_error(error, path) from error
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _COMMANDS = {
+    "repro": "repro",
     "push": "transfer",
     "pull": "transfer",
     "fetch": "transfer",

@@ -157,3 +157,22 @@ def complete_targets(
     ]
     names = [*sorted(references.stages), *sorted(paths)]
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def complete_stages(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer the stages of the pipeline."""
+    from click.shell_completion import CompletionItem  # noqa: PLC0415
+
+    from pivot.references import load_documents  # noqa: PLC0415
+    from pivot.repro import workspace_pipeline  # noqa: PLC0415
+
+    del ctx, param
+    try:
+        project = find_project(Path.cwd(), os.environ)
+        stages = workspace_pipeline(project, load_documents(project)).stages.values()
+    except PivotError:
+        return []
+    names = dict.fromkeys(name for stage in stages for name in (stage.group, stage.name))
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]

@@ -1,0 +1,179 @@
+"""What happens to the files of a stage around its run: make way for them, then keep them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pivot.copying import copy_file
+from pivot.errors import PivotError, StageFailed, local_error
+from pivot.keys import Link
+from pivot.objects import Directory, File, Output, files_of
+from pivot.placement import place
+from pivot.plan import OutputPlan, Step
+from pivot.remembered import settle
+from pivot.tree import Tree
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pivot.cache import Cache
+    from pivot.objects import Digest
+    from pivot.observer import Observer
+    from pivot.remembered import Remembered
+    from pivot.scratch import Scratch
+    from pivot.stage import DeclaredOutput, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """Keeps contents of the workspace in the cache; *links* are the ways to place a file."""
+
+    root: Path
+    cache: Cache
+    observer: Observer
+    remembered: Remembered
+    scratch: Scratch
+    links: Sequence[Link]
+
+    def keep(self, stage: Stage) -> tuple[Output, ...]:
+        """Put what *stage* made into the cache, and link the workspace to it as configured.
+
+        Each file is read once. Raises `StageFailed` when an output is not there.
+        """
+        made = tuple(self._keep(stage, output) for output in stage.outputs)
+        self.cache.publish()
+        for output, declared in zip(made, stage.outputs, strict=True):
+            if declared.cached and self.links[0] is not Link.COPY:
+                self._link(output)
+        return made
+
+    def save(self, path: str) -> int:
+        """Put what stands at *path* into the cache, since it is to go; count what was not there."""
+        try:
+            found = self.observer.look(path)
+        except PivotError:
+            return 0  # neither file nor directory, or not to be read: not the work of a person
+        if found is None:
+            return 0
+        files = {file.digest: file for file in files_of(found)}
+        lacking = files.keys() - self.cache.stat(files).keys()
+        for digest in lacking:
+            self.cache.add(self.root / files[digest].path)
+        self.cache.publish()
+        return len(lacking)
+
+    def digest(self, path: str) -> Digest:
+        """Name what stands at *path*, which is known to be there."""
+        found = self.observer.look(path)
+        assert found is not None, path  # noqa: S101  `save` has just found it
+        return found.digest
+
+    def make_way(self, stage: Stage) -> None:
+        """Remove what *stage* will make, and make the directories that it goes to.
+
+        What is to stay becomes the stage's own to change: no link into the cache any more.
+        """
+        with Tree(self.root) as tree:
+            for output in stage.outputs:
+                if output.persist:
+                    self._loosen(tree, output)
+                else:
+                    tree.remove(output.path)
+                tree.parent(output.path, make=True)
+                self.observer.forget(output.path)
+
+    def remove(self, paths: Sequence[str]) -> None:
+        """Remove *paths* from the workspace."""
+        with Tree(self.root) as tree:
+            for path in paths:
+                tree.remove(path)
+                self.observer.forget(path)
+
+    def _keep(self, stage: Stage, output: DeclaredOutput) -> Output:
+        place = self.root / output.path
+        if not os.path.lexists(place):
+            raise StageFailed(
+                f"stage {stage.name} did not make {output.path}",
+                hint=f"correct the command, or the outs in {stage.document}, line {stage.line}",
+            )
+        if place.is_symlink() and not self.observer.is_own_link(output.path):
+            raise StageFailed(
+                f"stage {stage.name} made {output.path} a symlink; an output is a file or a "
+                "directory",
+                hint="copy the data there, or declare what the link leads to",
+            )
+        self.observer.forget(output.path)
+        return self._look(output) if output.cached else self._known(output.path)
+
+    def _look(self, output: DeclaredOutput) -> Output:
+        return self._there(output.path, self.observer.look(output.path, read=self._add))
+
+    def _known(self, path: str) -> Output:
+        return self._there(path, self.observer.look(path))
+
+    def _there(self, path: str, found: Output | None) -> Output:
+        if found is None:
+            raise StageFailed(f"{path} is gone while it is read")
+        return found
+
+    def _add(self, path: str, found: os.stat_result) -> tuple[Digest, int]:
+        """Read a file on its way into the cache, unless the cache is known to have it."""
+        known = self.remembered.recall(path, found)
+        if known is not None and self.cache.stat([known]).get(known) == found.st_size:
+            return known, found.st_size
+        place = self.root / path
+        if place.is_symlink():  # an object of the cache, which has it
+            return self.observer.digest(path, found)
+        read_at = time.time_ns()
+        digest, size = self.cache.add(place, executable=bool(found.st_mode & stat.S_IXUSR))
+        self.remembered.note(path, found, digest, read_at=read_at)
+        return digest, size
+
+    def _link(self, output: Output) -> None:
+        """Let the workspace share the bytes of the cache."""
+        files = [file for file in files_of(output) if not self._is_linked(file)]
+        steps = tuple((file, Step.REPLACE) for file in files)
+        plan = OutputPlan(output, "", "", steps)
+        done = place((plan,), self.root, cache=self.cache, scratch=self.scratch, links=self.links)
+        for placed in done:
+            if placed.error is not None:
+                raise placed.error
+        self._remember(files)
+
+    def _is_linked(self, file: File) -> bool:
+        place, held = self.root / file.path, self.cache.path(file.digest)
+        return place.is_symlink() or place.samefile(held)
+
+    def _remember(self, files: Sequence[File]) -> None:
+        """Know the files again that have just got another inode."""
+        found = [(file, os.stat(self.root / file.path)) for file in files]
+        settle([status.st_mtime_ns for _, status in found])
+        now = time.time_ns()
+        for file, status in found:
+            self.remembered.note(file.path, status, file.digest, read_at=now)
+
+    def _loosen(self, tree: Tree, output: DeclaredOutput) -> None:
+        """Make private copies of what is linked to the cache."""
+        found = self.observer.look(output.path)
+        if isinstance(found, Directory) and (self.root / output.path).is_symlink():
+            raise StageFailed(f"{output.path} is a symlink to a directory, and is to persist")
+        for file in files_of(found) if found is not None else ():
+            above, name = tree.parent(file.path)
+            aside = f".pivot-{secrets.token_hex(8)}"
+            source = self.root / file.path
+            try:
+                status = source.lstat()
+                if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
+                    os.chmod(name, status.st_mode | 0o200, dir_fd=above)
+                    continue
+                mode = 0o755 if file.executable else 0o644
+                copy_file(source, aside, mode=mode, directory=above)
+                os.rename(aside, name, src_dir_fd=above, dst_dir_fd=above)
+            except OSError as error:
+                raise local_error(error, file.path) from error

@@ -1,0 +1,280 @@
+"""Find out what has to be done about each stage, before anything is done."""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pivot.decide import Decision, Found, Has, OutputState, Verdict, decide
+from pivot.errors import InvalidDocument, LocalError, PivotError, StageFailed
+from pivot.overlay import overlay, related
+from pivot.parameters import look_up, nearest
+from pivot.targets import Reference, References, select
+from pivot.values import load_values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from pivot.lockfile import StageLock
+    from pivot.objects import Output
+    from pivot.observer import Observer
+    from pivot.pipeline import Pipeline
+    from pivot.stage import Stage
+    from pivot.supplies import Supplies
+    from pivot.values import Typed
+
+
+@dataclass(frozen=True, slots=True)
+class StagePlan:
+    """What is to be done about *stage*: run it, *restore* outputs that are recorded, or nothing.
+
+    With *error* it cannot be decided.
+    """
+
+    stage: Stage
+    decision: Decision
+    found: Found
+    restore: tuple[Reference, ...] = ()
+    error: PivotError | None = None
+
+
+_NOTHING = Found({}, {}, {}, ())
+
+
+@dataclass
+class Planner:
+    """Decides about stages in their order; knows what those before will have left.
+
+    *provided* is what no chosen stage makes, by path: tracked data, and what other locks record.
+    Safe from many threads.
+    """
+
+    root: Path
+    pipeline: Pipeline
+    locks: Mapping[str, StageLock]
+    provided: Mapping[str, Reference]
+    observer: Observer
+    supplies: Supplies
+    force: bool = False
+    virtual: dict[str, Reference] = field(default_factory=dict)
+    """Recorded outputs that are not in place, but count as if they were."""
+    pending: dict[str, str] = field(default_factory=dict)
+    """Outputs that may still change, with their stages."""
+    needed: dict[str, Reference] = field(default_factory=dict)
+    """What is provided, is not in place and can be had, for stages that depend on it."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        declared = {o.path for stage in self.pipeline.stages.values() for o in stage.outputs}
+        self._made = declared | self.provided.keys()
+
+    def plan(self, name: str) -> StagePlan:
+        """Decide about a stage, with what is known of those before it."""
+        stage = self.pipeline.stages[name]
+        lock = self.locks.get(name)
+        try:
+            found = self._find(stage, lock)
+        except PivotError as error:
+            decision = Decision(Verdict.RUN, (error.message,))
+            plan = StagePlan(stage, decision, _NOTHING, error=error)
+        else:
+            decision = decide(stage, lock, found, force=self.force)
+            restore = self._to_restore(stage, lock, found, decision)
+            plan = StagePlan(stage, decision, found, restore)
+        self._expect(plan, lock)
+        return plan
+
+    def look_again(self, stage: Stage) -> Found:
+        """Look at a stage that is to run as it is now; raises `PivotError`."""
+        for path in stage.reads:
+            self.observer.forget(path)
+        return self._find(stage, self.locks.get(stage.name))
+
+    def changed_since(self, stage: Stage, found: Found) -> list[str]:
+        """List the dependencies of *stage* that are not any more as they were *found*."""
+        for path in stage.reads:
+            self.observer.forget(path)
+        changed = []
+        for path, before in found.dependencies.items():
+            now = self.observer.look(path, source=self._is_source(path))
+            if now is None or now.digest != before.digest:
+                changed.append(path)
+        return changed
+
+    def made(self, stage: Stage) -> None:
+        """Take note that *stage* has run: its outputs are what the workspace has."""
+        with self._lock:
+            for output in stage.outputs:
+                self.pending.pop(output.path, None)
+                self.virtual.pop(output.path, None)
+
+    def placed(self, references: Iterable[Reference]) -> None:
+        """Take note that recorded outputs were put in place."""
+        with self._lock:
+            for entry in references:
+                self.virtual.pop(entry.output.path, None)
+                self.observer.forget(entry.output.path)
+
+    def inputs_to_place(self, stage: Stage) -> tuple[Reference, ...]:
+        """List what *stage* reads that is recorded and not in place, and no more than it reads."""
+        with self._lock:
+            virtual = dict(self.virtual)
+        chosen: dict[str, Reference] = {}
+        for path in stage.reads:
+            for other in related(path, virtual):
+                narrow = path if path.startswith(f"{other}/") else other
+                entries = References((virtual[other],), frozenset(), {})
+                for entry in select(entries, [narrow]):
+                    chosen.setdefault(entry.output.path, entry)
+        return tuple(chosen.values())
+
+    def _find(self, stage: Stage, lock: StageLock | None) -> Found:
+        """Look at all that the decision depends on; raises `PivotError`."""
+        outputs = {entry.output.path: self._state(entry) for entry in self._recorded(stage, lock)}
+        if stage.foreign or stage.frozen:
+            outputs = {
+                path: OutputState(Has.PLACE, exists=True) if state.exists else state
+                for path, state in outputs.items()
+            }
+            if lock is None and stage.foreign:
+                raise StageFailed(
+                    f"stage {stage.name} needs the real Pivot, and has no lock file yet",
+                    hint=f"run it there: uv run pivot repro {stage.name}",
+                )
+            return Found({}, {}, outputs, ())
+        waits_for = self._waits_for(stage)
+        dependencies = {
+            path: self._resolve(stage, path) for path in stage.dependencies if path not in waits_for
+        }
+        parameters = self._parameters(stage, waits_for)
+        return Found(parameters, dependencies, outputs, tuple(dict.fromkeys(waits_for.values())))
+
+    def _waits_for(self, stage: Stage) -> dict[str, str]:
+        """List what *stage* reads and another may still change, with that other stage."""
+        with self._lock:
+            found = {path: related(path, self.pending) for path in stage.reads}
+            return {path: self.pending[others[0]] for path, others in found.items() if others}
+
+    def _recorded(self, stage: Stage, lock: StageLock | None) -> list[Reference]:
+        """List what *lock* says of the outputs that the stage still has."""
+        if lock is None:
+            return []
+        declared = {output.path for output in stage.outputs}
+        return [
+            Reference(output, lock.stage, lock.document, is_stage=True)
+            for output in (*lock.outputs, *lock.undecided, *lock.uncached)
+            if output.path in declared or stage.foreign
+        ]
+
+    def _state(self, entry: Reference) -> OutputState:
+        path = entry.output.path
+        try:
+            now = self.observer.look(path)
+        except LocalError:
+            return OutputState(Has.NOWHERE, exists=True)
+        if now is not None and now.digest == entry.output.digest:
+            return OutputState(Has.PLACE, exists=True)
+        exists = now is not None
+        lock = self.locks[entry.owner]
+        if any(output.path == path for output in lock.uncached):
+            return OutputState(Has.NOWHERE, exists)
+        return OutputState(self.supplies.has(entry.output), exists)
+
+    def _resolve(self, stage: Stage, path: str) -> Output:
+        """Say what a dependency holds, or will hold; raises `PivotError` when it is not there."""
+        self._provide(path)
+        with self._lock:
+            virtual = [self.virtual[other].output for other in related(path, self.virtual)]
+        seen = self.observer.look(path, source=self._is_source(path))
+        found = overlay(path, seen, virtual, self.supplies.size)
+        if found is None:
+            raise self._missing(stage, path)
+        return found
+
+    def _is_source(self, path: str) -> bool:
+        """Tell whether no stage and no tracked data has to do with a path."""
+        return not related(path, self._made)
+
+    def _provide(self, path: str) -> None:
+        """Count what is provided at *path* as in place, if it is not and can be had."""
+        for other in related(path, self.provided):
+            if os.path.lexists(self.root / other):
+                continue
+            entry = self.provided[other]
+            has = self.supplies.has(entry.output)
+            if has is Has.NOWHERE:
+                continue
+            with self._lock:
+                self.virtual[other] = entry
+                if has is not Has.ACCEPTED:
+                    self.needed[other] = entry
+
+    def _missing(self, stage: Stage, path: str) -> PivotError:
+        known = [self.provided[other] for other in related(path, self.provided)]
+        text = f"{path}, which stage {stage.name} reads, is not there"
+        if known:
+            hint = f"'pivot pull {known[0].output.path}', or 'pivot repro --pull'"
+        else:
+            hint = f"make it, or correct the deps in {stage.document}, line {stage.line}"
+        return StageFailed(text, hint=hint)
+
+    def _parameters(self, stage: Stage, waits_for: Mapping[str, str]) -> Mapping[str, Typed] | None:
+        """Read the values that *stage* depends on; `None` while they are still being made.
+
+        Raises `InvalidDocument`, `StageFailed`.
+        """
+        if any(key.path in waits_for for key in stage.keys):
+            return None
+        found = dict(stage.values)
+        trees: dict[str, Typed] = {}
+        problems: list[str] = []
+        for key in stage.keys:
+            if key.path not in trees:
+                trees[key.path] = self._load(stage, key.path)
+            tree = trees[key.path]
+            try:
+                found[key.name] = look_up(tree, key.key) if key.key else tree
+            except KeyError:
+                near = nearest(tree, key.key)
+                cure = f" ({near})" if near else ""
+                problems.append(f"{key.path} has no key '{key.key}'{cure}")
+        if problems:
+            place = f"{stage.document}: line {stage.line}: stage {stage.name}"
+            raise InvalidDocument(place, problems)
+        return found
+
+    def _load(self, stage: Stage, path: str) -> Typed:
+        if not (self.root / path).is_file():
+            raise StageFailed(f"{path}, which has parameters of stage {stage.name}, is not there")
+        return load_values(self.root / path, path).value
+
+    def _to_restore(
+        self, stage: Stage, lock: StageLock | None, found: Found, decision: Decision
+    ) -> tuple[Reference, ...]:
+        if decision.verdict not in {Verdict.RESTORE, Verdict.DEPENDS}:
+            return ()
+        wanted = {Has.CACHE, Has.REMOTE}
+        return tuple(
+            entry
+            for entry in self._recorded(stage, lock)
+            if found.outputs[entry.output.path].has in wanted
+        )
+
+    def _expect(self, plan: StagePlan, lock: StageLock | None) -> None:
+        """Take note of what the stages after this one will find."""
+        with self._lock:
+            for path, state in plan.found.outputs.items():
+                self.virtual.pop(path, None)
+                if state.has in {Has.CACHE, Has.REMOTE, Has.ACCEPTED}:
+                    entry = next(
+                        e for e in self._recorded(plan.stage, lock) if e.output.path == path
+                    )
+                    self.virtual[path] = entry
+            for output in plan.stage.outputs:
+                if plan.decision.verdict in {Verdict.RUN, Verdict.DEPENDS}:
+                    self.pending[output.path] = plan.stage.name
+                else:
+                    self.pending.pop(output.path, None)

@@ -1,0 +1,274 @@
+"""One run of `repro`: decide, put recorded outputs in place, run stages, tell what became of it."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pivot.checkout import find_damaged
+from pivot.decide import Verdict
+from pivot.errors import PivotError
+from pivot.exclusive import Unfinished
+from pivot.git import tracked_paths
+from pivot.gitignore import update_gitignore
+from pivot.keeping import Keeper
+from pivot.observer import Observer
+from pivot.plan import list_wanted
+from pivot.processes import Processes, stop_marked
+from pivot.remembered import Remembered
+from pivot.repro_plan import Planner, StagePlan
+from pivot.repro_results import Repro, StageResult, State
+from pivot.repro_stage import Runner
+from pivot.schedule import Schedule
+from pivot.scratch import Scratch
+from pivot.stage_targets import Reach
+from pivot.supplies import Supplies
+from pivot.transfer import for_each
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from pivot.cache import Cache
+    from pivot.pipeline import Pipeline
+    from pivot.references import Documents
+    from pivot.results import Transfer
+    from pivot.session import Session
+    from pivot.targets import Reference
+    from pivot.watcher import Watcher
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How `repro` goes about it; *jobs* is the most stages at a time."""
+
+    jobs: int = 1
+    reach: Reach = Reach.UPSTREAM
+    force: bool = False
+    keep_going: bool = False
+    pull: bool = False
+    allow_missing: bool = False
+    remote: str | None = None
+
+
+@dataclass
+class Run:
+    """One run of `repro`."""
+
+    session: Session
+    options: Options
+    cache: Cache
+    watcher: Watcher
+    documents: Documents
+    pipeline: Pipeline
+    order: list[str]
+    results: dict[str, StageResult] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    fetches: list[Transfer] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        project = self.session.project
+        self.root: Path = project.root
+        self.references = self.documents.references
+        remembered = Remembered(project.pivot / "cache" / "remembered.json")
+        self.remembered = remembered
+        self.observer = Observer(self.root, self.cache, remembered)
+        asked = self.options.pull or self.options.allow_missing
+        self.supplies = Supplies(
+            self.session,
+            self.cache,
+            self.references.entries,
+            remote=self.session.config.remote(self.options.remote) if asked else None,
+            accept=self.options.allow_missing,
+        )
+        self.planner = self._new_planner()
+
+    def preview(self) -> Repro:
+        """Decide, and do nothing."""
+        plans = self._plan(look_only=True)
+        stages = tuple(
+            StageResult(
+                name,
+                plan.decision,
+                State.PLANNED if plan.error is None else State.FAILED,
+                error=plan.error,
+            )
+            for name, plan in plans.items()
+        )
+        return Repro(stages, dry_run=True)
+
+    def carry_out(self) -> Repro:
+        """Decide, then do: what is recorded is placed first, then stages run."""
+        unfinished = self._recover()
+        plans = self._plan(look_only=False)
+        self.watcher.plan({name: plan.decision for name, plan in plans.items()})
+        try:
+            if self._may_begin(plans):
+                self._execute(plans, unfinished)
+        finally:
+            self.remembered.save(complete=len(self.order) == len(self.pipeline.stages))
+        self._finish()
+        return Repro(tuple(self._all_results(plans)), tuple(self.fetches), tuple(self.notes))
+
+    def _new_planner(self) -> Planner:
+        runnable = {name for name in self.order if not self.pipeline.stages[name].foreign}
+        provided = {
+            entry.output.path: entry
+            for entry in self.references.entries
+            if not entry.is_stage or entry.owner not in runnable
+        }
+        locks = {lock.stage: lock for lock in self.documents.locks}
+        return Planner(
+            self.root,
+            self.pipeline,
+            locks,
+            provided,
+            self.observer,
+            self.supplies,
+            self.options.force,
+        )
+
+    def _plan(self, *, look_only: bool) -> dict[str, StagePlan]:
+        """Decide about all stages; once more if objects that were counted on are damaged."""
+        plans = {name: self.planner.plan(name) for name in self.order}
+        wanted = list_wanted(self._to_place(plans.values()))
+        damaged = find_damaged(self.session, self.cache, wanted, dry_run=look_only)
+        if damaged:
+            self.notes.append(f"{len(damaged)} object(s) in the cache are damaged")
+            self.supplies.lose(damaged)
+            if not look_only:
+                self.cache.discard(damaged)
+            self.planner = self._new_planner()
+            plans = {name: self.planner.plan(name) for name in self.order}
+        return plans
+
+    def _to_place(self, plans: Iterable[StagePlan]) -> list[Reference]:
+        own = [
+            entry
+            for plan in plans
+            if plan.decision.verdict is Verdict.RESTORE
+            for entry in plan.restore
+        ]
+        return [*self.planner.needed.values(), *own]
+
+    def _recover(self) -> Unfinished:
+        """Stop what a killed run left running, and know which stages it left half done."""
+        unfinished = Unfinished(self.session.project.pivot / "cache" / "unfinished")
+        left = unfinished.left()
+        if left and stop_marked(set(left.values())):
+            self._note("Stopped commands of a run that was killed")
+        return unfinished
+
+    def _may_begin(self, plans: Mapping[str, StagePlan]) -> bool:
+        """Tell whether to begin at all: what is wrong from the start is said before any work."""
+        for name, plan in plans.items():
+            if plan.error is not None:
+                self._end(StageResult(name, plan.decision, State.FAILED, error=plan.error))
+        return self.options.keep_going or not self.results
+
+    def _execute(self, plans: Mapping[str, StagePlan], unfinished: Unfinished) -> None:
+        project = self.session.project
+        scratch = Scratch(project.scratch)
+        processes = Processes(secrets.token_hex(16), self.session.environment)
+        keeper = Keeper(
+            self.root,
+            self.cache,
+            self.observer,
+            self.remembered,
+            scratch,
+            self.session.config.links,
+        )
+        runner = Runner(
+            self.session,
+            self.planner,
+            self.supplies,
+            keeper,
+            self.references,
+            processes,
+            unfinished,
+            self.watcher,
+            can_fetch=self.options.pull,
+        )
+        try:
+            self._place(plans, runner)
+            self._run_stages(plans, runner)
+        except BaseException:
+            processes.stop()
+            raise
+        finally:
+            self.fetches += runner.fetches
+            scratch.remove()
+
+    def _place(self, plans: Mapping[str, StagePlan], runner: Runner) -> None:
+        """Put all in place that is known to be right, in one go."""
+        self.fetches += self.supplies.fetch(self._to_place(plans.values()))
+        runner.restore(self.planner.needed.values())
+        for plan in plans.values():
+            if plan.error is not None or plan.decision.verdict not in _SETTLED:
+                continue
+            self._end(runner.settle(plan))
+
+    def _run_stages(self, plans: Mapping[str, StagePlan], runner: Runner) -> None:
+        failed = {n for n, r in self.results.items() if r.state is State.FAILED}
+        if failed and not self.options.keep_going:
+            return
+        names = [name for name in self.order if name not in self.results]
+        keep_going = self.options.keep_going
+        schedule = Schedule(names, self.pipeline.needs, keep_going=keep_going)
+
+        def act(name: str) -> None:
+            success = False
+            try:
+                result = runner.run(plans[name])
+                self._end(result)
+                success = result.error is None
+            finally:
+                schedule.finish(name, success=success)
+
+        try:
+            for_each(self._startable(schedule, failed), act, jobs=self.options.jobs)
+        finally:
+            schedule.stop()
+
+    def _startable(self, schedule: Schedule, failed: set[str]) -> Iterator[str]:
+        for name in schedule:
+            if self._is_behind(name, failed):
+                schedule.finish(name, success=False)
+            else:
+                yield name
+
+    def _is_behind(self, name: str, failed: set[str]) -> bool:
+        return bool(failed) and not failed.isdisjoint(self.pipeline.upstream([name]))
+
+    def _end(self, result: StageResult) -> None:
+        self.results[result.stage] = result
+        self.watcher.end(result)
+
+    def _note(self, text: str) -> None:
+        self.notes.append(text)
+        self.watcher.note(text)
+
+    def _finish(self) -> None:
+        """Keep cached outputs out of git."""
+        cached = [o.path for s in self.pipeline.stages.values() for o in s.outputs if o.cached]
+        tracked = [entry.output.path for entry in self.documents.tracked]
+        update_gitignore(self.root, [*cached, *tracked])
+        if any(result.state is State.RAN for result in self.results.values()):
+            with contextlib.suppress(PivotError):
+                for path in sorted(tracked_paths(self.root, cached)):
+                    self._note(f"{path} is in git and in the cache: git rm --cached '{path}'")
+
+    def _all_results(self, plans: Mapping[str, StagePlan]) -> Iterator[StageResult]:
+        """List what became of each stage, also of those whose turn did not come."""
+        failed = {n for n, r in self.results.items() if r.error is not None}
+        for name, plan in plans.items():
+            if name in self.results:
+                yield self.results[name]
+                continue
+            state = State.BLOCKED if self._is_behind(name, failed) else State.NOT_RUN
+            yield StageResult(name, plan.decision, state)
+
+
+_SETTLED = frozenset({Verdict.SKIP, Verdict.RESTORE})

@@ -1,0 +1,242 @@
+"""Carry out what was decided about one stage."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pivot.checkout import place_selection
+from pivot.decide import Has, Verdict
+from pivot.errors import ObjectMissing, PivotError, StageFailed
+from pivot.lock_writer import Record, write_lock
+from pivot.plan import Existing
+from pivot.repro_results import StageResult, State
+from pivot.strays import find_strays
+from pivot.supplies import check_fetched
+from pivot.targets import Reference, Selection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pivot.exclusive import Unfinished
+    from pivot.keeping import Keeper
+    from pivot.processes import Ended, Processes
+    from pivot.repro_plan import Planner, StagePlan
+    from pivot.results import Transfer
+    from pivot.session import Session
+    from pivot.stage import Stage
+    from pivot.supplies import Supplies
+    from pivot.targets import References
+    from pivot.watcher import Watcher
+
+_TAIL_LINES = 15
+_TAIL_WIDTH = 400
+_SHOWN = 5
+
+
+@dataclass
+class Runner:
+    """Runs stages, and puts recorded outputs in place; safe from many threads."""
+
+    session: Session
+    planner: Planner
+    supplies: Supplies
+    keeper: Keeper
+    references: References
+    processes: Processes
+    unfinished: Unfinished
+    watcher: Watcher
+    can_fetch: bool
+    fetches: list[Transfer] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._known = self.references.paths()
+        self._half_done = self.unfinished.left()
+        self._strays: set[str] = set()
+        stages = self.planner.pipeline.stages.values()
+        self._declared = {path for stage in stages for path in stage.reads}
+        self._declared |= {output.path for stage in stages for output in stage.outputs}
+        self._declared |= self._known | {".gitignore"}
+
+    def settle(self, plan: StagePlan) -> StageResult:
+        """Do what a stage needs that does not run: nothing, or restore its outputs."""
+        name = plan.stage.name
+        if plan.decision.verdict is Verdict.SKIP:
+            self.unfinished.end(name)
+            return StageResult(name, plan.decision, State.UNCHANGED)
+        try:
+            warnings = self._save_edits(plan, [entry.output.path for entry in plan.restore])
+            self.restore(plan.restore)
+        except PivotError as error:
+            return StageResult(name, plan.decision, State.FAILED, error=error)
+        self.unfinished.end(name)
+        return StageResult(name, plan.decision, State.RESTORED, warnings=tuple(warnings))
+
+    def restore(self, entries: Iterable[Reference]) -> None:
+        """Put recorded outputs in place, fetched if need be; raises `PivotError`."""
+        entries = tuple(entries)
+        if not entries:
+            return
+        fetched = self.supplies.fetch(entries)
+        self.fetches += fetched
+        check_fetched(fetched)
+        done = place_selection(
+            self.session,
+            self.keeper.cache,
+            Selection(entries, self._known),
+            Existing.OVERWRITE,
+            None,
+            dry_run=False,
+        )
+        for problem in done.problems:
+            error = PivotError(f"{problem.path}: {problem.message}", hint=problem.hint)
+            error.code = problem.code
+            raise error
+        self.planner.placed(entries)
+
+    def run(self, plan: StagePlan) -> StageResult:
+        """Run a stage whose turn has come, if it has to; what fails is in the answer."""
+        if plan.decision.verdict is Verdict.DEPENDS:
+            plan = self.planner.plan(plan.stage.name)
+            if plan.error is not None:
+                return _failed(plan, plan.error)
+            if plan.decision.verdict is not Verdict.RUN:
+                return self.settle(plan)
+        began = time.monotonic()
+        try:
+            warnings = self._run(plan)
+        except PivotError as error:
+            return _failed(plan, error, time.monotonic() - began)
+        seconds = time.monotonic() - began
+        name = plan.stage.name
+        return StageResult(name, plan.decision, State.RAN, seconds, tuple(warnings))
+
+    def _run(self, plan: StagePlan) -> list[str]:
+        """Run the commands of a stage; write its lock last. Answers with warnings."""
+        stage = plan.stage
+        self._place_inputs(stage)
+        found = self.planner.look_again(stage)
+        warnings = self._save_edits(plan, [o.path for o in stage.outputs if not o.persist])
+        since = self.unfinished.begin(stage.name, self.processes.token)
+        self._prepare(stage)
+        self.watcher.begin(stage.name, plan.decision)
+        warnings += self._run_commands(stage)
+        made = self.keeper.keep(stage)
+        changed = self.planner.changed_since(stage, found)
+        warnings += [
+            f"{path} changed while {stage.name} ran, so it will run again" for path in changed
+        ]
+        warnings += self._find_strays(stage, since)
+        root = self.session.project.root
+        dependencies = tuple(found.dependencies.values())
+        write_lock(root, Record(stage, found.parameters or {}, dependencies, made))
+        self.unfinished.end(stage.name)
+        self.planner.made(stage)
+        return warnings
+
+    def _place_inputs(self, stage: Stage) -> None:
+        """Put in place what a stage reads and is only recorded so far."""
+        entries = self.planner.inputs_to_place(stage)
+        for entry in entries:
+            has = self.supplies.has(entry.output)
+            if has is not Has.CACHE and not self.can_fetch:
+                raise ObjectMissing(
+                    f"{entry.output.path}, which stage {stage.name} reads, is {has}",
+                    hint="'pivot repro --pull' fetches what is needed",
+                )
+        self.restore(entries)
+
+    def _save_edits(self, plan: StagePlan, paths: Iterable[str]) -> list[str]:
+        """Keep in the cache what the user has made of outputs that are to go."""
+        if plan.stage.name in self._half_done:
+            return []
+        cached = {output.path: output.cached for output in plan.stage.outputs}
+        warnings = []
+        for path in paths:
+            state = plan.found.outputs.get(path)
+            same = state is not None and state.has is Has.PLACE
+            if same and not cached.get(path, True):
+                continue  # as its lock has it, so in git
+            if self.keeper.save(path) and not same:
+                digest = self.keeper.digest(path)
+                warnings.append(f"{path} was there and is replaced; it is kept as object {digest}")
+        return warnings
+
+    def _prepare(self, stage: Stage) -> None:
+        if stage.name in self._half_done:  # what is to persist may be half written
+            persist = [output.path for output in stage.outputs if output.persist]
+            self.keeper.remove(persist)
+            lock = self.planner.locks.get(stage.name)
+            if lock is not None:
+                recorded = [
+                    Reference(output, stage.name, lock.document, is_stage=True)
+                    for output in lock.outputs
+                    if output.path in persist
+                ]
+                self.restore(e for e in recorded if self.supplies.has(e.output) is Has.CACHE)
+        self.keeper.make_way(stage)
+
+    def _run_commands(self, stage: Stage) -> list[str]:
+        tail = _Tail()
+        warnings: list[str] = []
+        directory = self.session.project.root / stage.directory
+        if not directory.is_dir():
+            raise StageFailed(f"{stage.directory}, where stage {stage.name} runs, is no directory")
+
+        def tell(piece: bytes) -> None:
+            tail.add(piece)
+            self.watcher.output(stage.name, piece)
+
+        for command in stage.commands:
+            ended = self.processes.run(
+                command, directory=directory, variables=stage.environment, tell=tell
+            )
+            if ended.left:
+                warnings.append(f"{stage.name} left processes running; they were stopped")
+            if ended.code:
+                error = StageFailed(f"stage {stage.name} failed: {_how(ended)}", hint="")
+                error.tail = tail.lines()
+                raise error
+        return warnings
+
+    def _find_strays(self, stage: Stage, since: int) -> list[str]:
+        root = self.session.project.root
+        found = set(find_strays(root, since, self._declared)) - self._strays
+        self._strays |= found
+        if not found:
+            return []
+        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        names = ", ".join(sorted(found)[:_SHOWN]) + more
+        return [f"{stage.name} wrote what is not among its outputs: {names}"]
+
+
+class _Tail:
+    """The last lines of what a command prints; memory does not grow with it."""
+
+    def __init__(self) -> None:
+        self._lines: deque[bytes] = deque(maxlen=_TAIL_LINES)
+        self._open = b""
+
+    def add(self, piece: bytes) -> None:
+        *whole, last = (self._open + piece).split(b"\n")
+        self._lines.extend(line[-_TAIL_WIDTH:] for line in whole)
+        self._open = last[-_TAIL_WIDTH:]
+
+    def lines(self) -> tuple[str, ...]:
+        found = [*self._lines, *([self._open] if self._open else [])]
+        return tuple(line.decode("utf-8", "backslashreplace").rstrip("\r") for line in found)
+
+
+def _how(ended: Ended) -> str:
+    if ended.code >= 0:
+        return f"exit code {ended.code}"
+    return f"killed by signal {-ended.code}"
+
+
+def _failed(plan: StagePlan, error: PivotError, seconds: float = 0.0) -> StageResult:
+    tail = error.tail if isinstance(error, StageFailed) else ()
+    return StageResult(
+        plan.stage.name, plan.decision, State.FAILED, seconds, error=error, tail=tail
+    )

@@ -1,0 +1,107 @@
+"""Where the contents that lock and `.pvt` files record are to be had: in the cache, on a remote."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pivot.decide import Has
+from pivot.errors import PivotError, RemoteDenied
+from pivot.fetch import fetch_all
+from pivot.objects import Digest, Output, files_of
+from pivot.plan import list_wanted, sound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pivot.cache import Cache
+    from pivot.config import RemoteSettings
+    from pivot.results import Transfer
+    from pivot.session import Session
+    from pivot.targets import Reference
+
+
+class Supplies:
+    """What the cache has of *references*, and what the remote has, which is asked once and late.
+
+    Without *remote* nobody is asked. With *accept*, what is on the remote may stay there.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        cache: Cache,
+        references: Sequence[Reference],
+        *,
+        remote: RemoteSettings | None,
+        accept: bool,
+    ) -> None:
+        self._session = session
+        self._cache = cache
+        self._references = references
+        self._remote = remote
+        self._accept = accept
+        self._wanted = list_wanted(references)
+        self._cached = dict(sound(cache.stat(self._wanted), self._wanted))
+        self._kept: frozenset[Digest] | None = None
+
+    def has(self, output: Output) -> Has:
+        """Say where all files of *output* are to be had, if anywhere.
+
+        Raises what the remote answers instead: an error never means that it has not.
+        """
+        lacking = [f.digest for f in files_of(output) if f.digest not in self._cached]
+        if not lacking:
+            return Has.CACHE
+        if self._remote is None:
+            return Has.NOWHERE
+        if self._kept is None:
+            self._kept = self._ask(self._remote)
+        if not self._kept.issuperset(lacking):
+            return Has.NOWHERE
+        return Has.ACCEPTED if self._accept else Has.REMOTE
+
+    def size(self, digest: Digest) -> int | None:
+        """Say how large an object of the cache is."""
+        return self._cached.get(digest)
+
+    def fetch(self, references: Iterable[Reference]) -> tuple[Transfer, ...]:
+        """Bring what the cache lacks of *references* from the remote."""
+        needed = [
+            entry
+            for entry in references
+            if any(file.digest not in self._cached for file in files_of(entry.output))
+        ]
+        if not needed or self._remote is None:
+            return ()
+        fetched = fetch_all(self._session, self._remote, self._cache, needed, dry_run=False)
+        wanted = list_wanted(needed)
+        self._cached |= sound(self._cache.stat(wanted), wanted)
+        return fetched
+
+    def lose(self, digests: Iterable[Digest]) -> None:
+        """Take objects of the cache for lost, since they are damaged."""
+        for digest in digests:
+            self._cached.pop(digest, None)
+
+    def _ask(self, remote: RemoteSettings) -> frozenset[Digest]:
+        kept: set[Digest] = set()
+        for part in fetch_all(self._session, remote, self._cache, self._references, dry_run=True):
+            if part.stopped is not None:
+                raise part.stopped
+            if self._accept and any(size is None for size in part.plan.transfer.values()):
+                raise RemoteDenied(
+                    f"remote '{part.remote}' does not say which objects it has",
+                    hint="the role needs s3:ListBucket, or --pull without --allow-missing",
+                )
+            kept |= part.plan.transfer.keys()
+        return frozenset(kept)
+
+
+def check_fetched(fetched: Iterable[Transfer]) -> None:
+    """Raise the first thing that went wrong."""
+    for part in fetched:
+        for problem in part.problems:
+            place = f"{problem.path}: " if problem.path else ""
+            error = PivotError(f"{place}{problem.message}", hint=problem.hint)
+            error.code = problem.code
+            raise error

@@ -1,0 +1,34 @@
+"""What a run of stages tells while it goes on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pivot.decide import Decision
+    from pivot.repro_results import StageResult
+
+
+class Watcher:
+    """Told of all that happens; this one ignores it. Called from many threads."""
+
+    def plan(self, decisions: dict[str, Decision]) -> None:
+        """Begin: what is known so far of each stage, in their order."""
+
+    def waiting(self, who: str) -> None:
+        """Another run works in this workspace: *who* it is."""
+
+    def begin(self, stage: str, decision: Decision) -> None:
+        """A stage's command starts."""
+
+    def output(self, stage: str, piece: bytes) -> None:
+        """A stage printed something; pieces are of any length."""
+
+    def end(self, result: StageResult) -> None:
+        """A stage is done."""
+
+    def note(self, text: str) -> None:
+        """Say something that a user should know."""
+
+    def close(self) -> None:
+        """End, also when not all is done."""
