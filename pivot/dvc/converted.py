@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from pivot.dvc.notes import Note
 from pivot.dvc.translated import entry_notes, literal, outside, top_notes, translate
-from pivot.pipeline_file import parse_pipeline
+from pivot.pipeline.file import parse_pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from pivot.dvc.declared import Declared, Entry
-    from pivot.pipeline_file import Reader
+    from pivot.pipeline.file import Reader
     from pivot.stage import Stage
     from pivot.values import Typed
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pivot.dvc.settings import Settings
-    from pivot.pipeline_file import Reader
+    from pivot.pipeline.file import Reader
     from pivot.values import Position, Typed
 
 _MOST_STAGES = 100_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import shlex
 import stat
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from pivot.dvc.converted import Converted, Match
     from pivot.dvc.recorded import Data, Ran
     from pivot.project import Project
+
+
+_NAMED = 10
 
 
 def survey(project: Project) -> ImportPlan:
@@ -131,10 +135,11 @@ def _links(
 ) -> Iterator[Note]:
     paths = [output.path for match, _ in matches for output in match.stage.outputs]
     paths += [entry.path for entry in data]
-    for path in paths:
-        if _is_linked(tree, path):
-            cure = f"pivot checkout --force {path}"
-            yield Note(path, 0, "is a symlink into DVC's cache, which does not count here", cure)
+    linked = [path for path in dict.fromkeys(paths) if _is_linked(tree, path)]
+    if linked:
+        named = shlex.join(linked) if len(linked) <= _NAMED else "TARGET..."
+        what = f"{len(linked)} output(s) are symlinks into DVC's cache, which do not count here"
+        yield Note(linked[0], 0, what, f"pivot checkout --force {named}")
 
 
 def _is_linked(tree: Tree, path: str) -> bool:

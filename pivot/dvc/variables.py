@@ -12,7 +12,7 @@ from pivot.values import parse_values
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pivot.pipeline_file import Reader
+    from pivot.pipeline.file import Reader
     from pivot.values import Typed
 
 _DEFAULT = "params.yaml"

@@ -270,6 +270,25 @@ def test_the_cache_is_found_where_the_configuration_says(
     assert list(objects(dvc.root / ".pivot/cache").values()) == [b"out"]
 
 
+def test_links_into_the_cache_of_dvc_are_named_and_can_be_replaced(
+    dvc: DvcProject, bare_pivot: Command
+) -> None:
+    dvc.stage({"out.txt": b"out", "tree": {"a.txt": b"a"}})
+    for path, data in (("out.txt", b"out"), ("tree/a.txt", b"a")):
+        (dvc.root / path).unlink()
+        (dvc.root / path).symlink_to(dvc.object(md5(data)))
+
+    done = bare_pivot("import-dvc", cwd=dvc.root)
+    before = verdicts(dvc.root)
+    bare_pivot("checkout", "--force", "out.txt", "tree", cwd=dvc.root)
+
+    assert "out.txt: 2 output(s) are symlinks into DVC's cache" in done.out
+    assert "pivot checkout --force out.txt tree" in done.out
+    assert before == {"make": "differs"}
+    assert verdicts(dvc.root) == {"make": "same"}
+    assert dvc.object(md5(b"out")).read_bytes() == b"out"
+
+
 def test_imported_data_is_tracked_without_its_source(dvc: DvcProject, bare_pivot: Command) -> None:
     source = {"path": "model.bin", "repo": {"url": "https://example.org/models", "rev_lock": "1"}}
     dvc.yaml("model.bin.dvc", {"deps": [source], "outs": [dvc.record("model.bin", b"model")]})
