@@ -78,6 +78,8 @@ def import_json(imported: Imported) -> Report:
 def next_steps(imported: Imported) -> Iterator[str]:
     """List the commands that finish the move."""
     plan = imported.plan
+    if plan.documents:
+        yield "pivot repro --dry-run   # what DVC would run, and no more"
     if plan.settings and plan.objects:
         yield "pivot push   # once: DVC's remote has the objects under other names"
     ours = [".pivot", *plan.documents, *(data.path for data in plan.data)]

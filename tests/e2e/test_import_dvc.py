@@ -33,6 +33,7 @@ def test_nothing_is_to_be_done_where_dvc_had_nothing_to_do(real: Path, bare_pivo
     seen = verdicts(real)
     assert set(seen.values()) == {"same"}
     assert {"train", "grid@1_flat", "letters@a", "area@north", "nlp/count"} <= seen.keys()
+    assert "Stages: 0 ran, 0 restored, 13 unchanged" in bare_pivot("repro", cwd=real).out
 
 
 def test_what_dvc_has_stays_as_it_is(real: Path, bare_pivot: Command) -> None:
@@ -443,5 +444,5 @@ def test_the_example_of_the_page_does_what_it_says(tmp_path: Path, bare_pivot: C
 
     count = run_page(page, Shell(tmp_path, environment))
 
-    assert count == 8
+    assert count == 9
     assert verdicts(dvc.root) == {"clean": "same", "train": "same"}
