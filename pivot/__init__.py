@@ -3,12 +3,15 @@
 Where things are, lower layers first (a module imports only from layers below its own):
 
 - words: `errors`, `objects`, `remote_url`, `budget`, `manifests`
-- documents: `documents`, `project`, `keys`, `config`, `config_file`, `lockfile`, `tracked`, `git`
+- documents: `documents`, `values`, `schema`, `project`, `keys`, `config`, `config_file`,
+  `lockfile`, `lock_writer`, `tracked`, `gitignore`, `git`
+- pipelines: `stage`, `parameters`, `fingerprint`, and `pipeline`, a package: files to one graph
 - decisions, all pure: `targets`, `plan`, `listing`
 - effects: `references`, `transfer`, `scratch`, `cache`, `tree`, `workspace`, `copying`,
-  `placement`, `remote` (its kinds: `folder`; `s3`, with `s3_stat`, `s3_calls`, `s3_stores`,
-  `s3_errors` and `aws`), `remotes`
+  `placement`, `observer`, `remembered`, `remote` (its kinds: `folder`; `s3`, with `s3_stat`,
+  `s3_calls`, `s3_stores`, `s3_errors` and `aws`), `remotes`
 - use cases: `session`, `push`, `fetch`, `checkout`, which answer with `results`; `api` has them all
+- running stages: `repro`, a package with its own decisions, effects and faces
 - import of DVC projects: `dvc`, a package with all of these layers
 - comparison of parameters and metrics: `compare` (pure), `revision`, `readings`; `tables` and
   `compare_report` say what it found

@@ -9,7 +9,7 @@ from pivot.errors import PivotError
 from pivot.git import tracked_paths
 from pivot.lockfile import StageLock, load_lock
 from pivot.objects import files_of
-from pivot.pipeline_file import stage_names
+from pivot.pipeline.file import stage_names
 from pivot.project import DocumentPaths, Project, find_documents
 from pivot.targets import Reference, References
 from pivot.tracked import Tracked, load_tracked

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from pivot.pipeline_file import Reader
+    from pivot.pipeline.file import Reader
     from pivot.project import Project
 
 WORKSPACE = "workspace"

@@ -166,7 +166,7 @@ def complete_stages(
     from click.shell_completion import CompletionItem  # noqa: PLC0415
 
     from pivot.references import load_documents  # noqa: PLC0415
-    from pivot.repro import workspace_pipeline  # noqa: PLC0415
+    from pivot.repro.start import workspace_pipeline  # noqa: PLC0415
 
     del ctx, param
     try:

@@ -17,12 +17,12 @@ from pivot.cli.options import (
     json_option,
 )
 from pivot.errors import UsageError
-from pivot.repro import repro as run_repro
-from pivot.repro_report import repro_json, repro_text
-from pivot.repro_run import Options
-from pivot.stage_log import stage_log
-from pivot.stage_targets import Reach
-from pivot.watcher import Watcher
+from pivot.pipeline.targets import Reach
+from pivot.repro.log import stage_log
+from pivot.repro.report import repro_json, repro_text
+from pivot.repro.run import Options
+from pivot.repro.start import repro as run_repro
+from pivot.repro.watcher import Watcher
 
 if TYPE_CHECKING:
     from pivot.config import Config
@@ -52,7 +52,7 @@ All that they depend on is brought up to date as well. Without STAGES: all.
 @click.option(
     "--allow-missing",
     is_flag=True,
-    help="Let outputs that the remote has stay there. With --pull, fetch what stages read that run.",
+    help="Leave on the remote what is there. With --pull, fetch what stages read that run.",
 )
 @click.option(
     "-r", "--remote", metavar="NAME", shell_complete=complete_remotes, help="Which remote."

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pivot.errors import PipelineError
-from pivot.pipeline_file import parse_pipeline
+from pivot.pipeline.file import parse_pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from pivot.pipeline_file import Reader
+    from pivot.pipeline.file import Reader
     from pivot.stage import Stage
 
 

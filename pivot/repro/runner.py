@@ -8,28 +8,28 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pivot.checkout import place_selection
-from pivot.decide import Has, Verdict
 from pivot.errors import ObjectMissing, PivotError, StageFailed
 from pivot.lock_writer import Record, write_lock
 from pivot.plan import Existing
-from pivot.repro_results import StageResult, State
-from pivot.strays import find_strays
-from pivot.supplies import check_fetched
+from pivot.repro.decide import Has, Verdict
+from pivot.repro.results import StageResult, State
+from pivot.repro.strays import find_strays
+from pivot.repro.supplies import check_fetched
 from pivot.targets import Reference, Selection
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pivot.exclusive import Unfinished
-    from pivot.keeping import Keeper
-    from pivot.processes import Ended, Processes
-    from pivot.repro_plan import Planner, StagePlan
+    from pivot.repro.exclusive import Unfinished
+    from pivot.repro.keeping import Keeper
+    from pivot.repro.planner import Planner, StagePlan
+    from pivot.repro.processes import Ended, Processes
+    from pivot.repro.supplies import Supplies
+    from pivot.repro.watcher import Watcher
     from pivot.results import Transfer
     from pivot.session import Session
     from pivot.stage import Stage
-    from pivot.supplies import Supplies
     from pivot.targets import References
-    from pivot.watcher import Watcher
 
 _TAIL_LINES = 15
 _TAIL_WIDTH = 400

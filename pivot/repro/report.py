@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pivot.decide import Verdict
 from pivot.report import (
     OnMiss,
     Report,
@@ -14,7 +13,8 @@ from pivot.report import (
     problem_tree,
     transfer_tree,
 )
-from pivot.repro_results import Repro, StageResult, State
+from pivot.repro.decide import Verdict
+from pivot.repro.results import Repro, StageResult, State
 from pivot.results import exit_code
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from pivot.errors import UnsafePath
-from pivot.interpolation import interpolate
 from pivot.parameters import to_text
+from pivot.pipeline.interpolation import interpolate
 from pivot.project import data_path
 from pivot.stage import DeclaredOutput, ParameterKey, Role, Stage
 

@@ -9,16 +9,16 @@ import threading
 import time
 from typing import IO, TYPE_CHECKING, TextIO
 
-from pivot.decide import Verdict
 from pivot.report import printable
-from pivot.repro_results import State
-from pivot.watcher import Watcher
+from pivot.repro.decide import Verdict
+from pivot.repro.results import State
+from pivot.repro.watcher import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pivot.decide import Decision
-    from pivot.repro_results import StageResult
+    from pivot.repro.decide import Decision
+    from pivot.repro.results import StageResult
 
 _HEARTBEAT = 30.0
 _LONGEST = 16 * 1024

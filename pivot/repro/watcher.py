@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pivot.decide import Decision
-    from pivot.repro_results import StageResult
+    from pivot.repro.decide import Decision
+    from pivot.repro.results import StageResult
 
 
 class Watcher:
@@ -19,13 +19,13 @@ class Watcher:
         """Another run works in this workspace: *who* it is."""
 
     def begin(self, stage: str, decision: Decision) -> None:
-        """A stage's command starts."""
+        """Hear that a stage's command starts."""
 
     def output(self, stage: str, piece: bytes) -> None:
-        """A stage printed something; pieces are of any length."""
+        """Hear what a stage printed; pieces are of any length."""
 
     def end(self, result: StageResult) -> None:
-        """A stage is done."""
+        """Hear that a stage is done."""
 
     def note(self, text: str) -> None:
         """Say something that a user should know."""

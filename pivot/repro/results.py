@@ -12,7 +12,7 @@ from pivot.results import Problem, Transfer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pivot.decide import Decision, Verdict
+    from pivot.repro.decide import Decision, Verdict
 
 
 class State(StrEnum):

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from pivot.errors import InvalidDocument
-from pivot.interpolation import interpolate
 from pivot.parameters import to_text
-from pivot.pipeline_stage import Malformed, read_stage
+from pivot.pipeline.interpolation import interpolate
+from pivot.pipeline.stage_entry import Malformed, read_stage
 from pivot.schema import explain, place
 from pivot.values import Values, parse_values
 

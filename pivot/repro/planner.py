@@ -7,10 +7,10 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pivot.decide import Decision, Found, Has, OutputState, Verdict, decide
 from pivot.errors import InvalidDocument, LocalError, PivotError, StageFailed
-from pivot.overlay import overlay, related
 from pivot.parameters import look_up, nearest
+from pivot.repro.decide import Decision, Found, Has, OutputState, Verdict, decide
+from pivot.repro.overlay import overlay, related
 from pivot.targets import Reference, References, select
 from pivot.values import load_values
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pivot.objects import Output
     from pivot.observer import Observer
     from pivot.pipeline import Pipeline
+    from pivot.repro.supplies import Supplies
     from pivot.stage import Stage
-    from pivot.supplies import Supplies
     from pivot.values import Typed
 
 

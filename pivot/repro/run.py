@@ -8,23 +8,23 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pivot.checkout import find_damaged
-from pivot.decide import Verdict
 from pivot.errors import PivotError
-from pivot.exclusive import Unfinished
 from pivot.git import tracked_paths
 from pivot.gitignore import update_gitignore
-from pivot.keeping import Keeper
 from pivot.observer import Observer
+from pivot.pipeline.targets import Reach
 from pivot.plan import list_wanted
-from pivot.processes import Processes, stop_marked
 from pivot.remembered import Remembered
-from pivot.repro_plan import Planner, StagePlan
-from pivot.repro_results import Repro, StageResult, State
-from pivot.repro_stage import Runner
-from pivot.schedule import Schedule
+from pivot.repro.decide import Verdict
+from pivot.repro.exclusive import Unfinished
+from pivot.repro.keeping import Keeper
+from pivot.repro.planner import Planner, StagePlan
+from pivot.repro.processes import Processes, stop_marked
+from pivot.repro.results import Repro, StageResult, State
+from pivot.repro.runner import Runner
+from pivot.repro.schedule import Schedule
+from pivot.repro.supplies import Supplies
 from pivot.scratch import Scratch
-from pivot.stage_targets import Reach
-from pivot.supplies import Supplies
 from pivot.transfer import for_each
 
 if TYPE_CHECKING:
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from pivot.cache import Cache
     from pivot.pipeline import Pipeline
     from pivot.references import Documents
+    from pivot.repro.watcher import Watcher
     from pivot.results import Transfer
     from pivot.session import Session
     from pivot.targets import Reference
-    from pivot.watcher import Watcher
 
 
 @dataclass(frozen=True, slots=True)

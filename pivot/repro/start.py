@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 
 from pivot.documents import read_document
 from pivot.errors import IntegrityError, UsageError
-from pivot.exclusive import exclusive
-from pivot.overlay import related
 from pivot.pipeline import Pipeline, load_pipeline
-from pivot.processes import TOKEN
+from pivot.pipeline.targets import choose_stages
 from pivot.references import Documents, load_documents
-from pivot.repro_run import Options, Run
-from pivot.stage_targets import choose_stages
-from pivot.watcher import Watcher
+from pivot.repro.exclusive import exclusive
+from pivot.repro.overlay import related
+from pivot.repro.processes import TOKEN
+from pivot.repro.run import Options, Run
+from pivot.repro.watcher import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pivot.cache import Cache
     from pivot.project import Project
-    from pivot.repro_results import Repro
+    from pivot.repro.results import Repro
     from pivot.session import Session
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pivot.decide import Has
 from pivot.errors import PivotError, RemoteDenied
 from pivot.fetch import fetch_all
 from pivot.objects import Digest, Output, files_of
 from pivot.plan import list_wanted, sound
+from pivot.repro.decide import Has
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

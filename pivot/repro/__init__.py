@@ -1,0 +1,8 @@
+"""Run the stages that have to run, and put the outputs of the others in place.
+
+- decisions, all pure: `decide` (has a stage to run, and why), `overlay` (what a path would hold)
+- effects: `processes` (commands), `exclusive` (one run at a time), `keeping` (outputs into the
+  cache), `supplies` (what cache and remote have), `strays` (files that nobody declared)
+- the run: `start`, `planner`, `run`, `schedule`, `runner`; it answers with `results`
+- faces: `watcher`, `log`, `report`
+"""
