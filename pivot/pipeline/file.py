@@ -158,7 +158,7 @@ class _PipelineFile:
         for combination in itertools.product(*dimensions):
             chosen = {dimension: value for dimension, value, _ in combination}
             name = f"{base}@{'_'.join(part for _, _, part in combination)}"
-            yield name, self._read(name, base, rest, scope | chosen | {"item": chosen})
+            yield name, self._read(name, base, rest, scope | {"item": chosen} | chosen)
 
     def _read(
         self, name: str, base: str, body: Mapping[str, Typed], scope: dict[str, Typed]
