@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pivot.errors import UnsafePath, UsageError, local_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 _NEVER_ENTERED = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", ".tox", ".nox"})
 
@@ -204,3 +204,13 @@ def data_path(text: str, document: Path | str) -> str:
     if not _FORBIDDEN.isdisjoint(name.casefold() for name in names):
         raise UnsafePath(f"{document}: unsafe path {text!r}: .git and .pivot are not data")
     return path
+
+
+def related(path: str, paths: Iterable[str]) -> list[str]:
+    """List those of *paths* that are *path*, or lie inside or around it."""
+    inside = f"{path}/"
+    return [
+        other
+        for other in paths
+        if other == path or other.startswith(inside) or path.startswith(f"{other}/")
+    ]

@@ -9,7 +9,6 @@ from pivot.errors import PivotError
 from pivot.git import tracked_paths
 from pivot.lockfile import StageLock, load_lock
 from pivot.objects import files_of
-from pivot.pipeline.file import stage_names
 from pivot.project import DocumentPaths, Project, find_documents
 from pivot.targets import Reference, References
 from pivot.tracked import Tracked, load_tracked
@@ -82,6 +81,8 @@ def _without_orphans(
     disputed = _disputed(locks)
     if not disputed:
         return locks
+    from pivot.pipeline.file import stage_names  # noqa: PLC0415  needed on such bad days alone
+
     names: set[str] = set()
     for path in pipelines:
         try:

@@ -165,13 +165,13 @@ def complete_stages(
     """Offer the stages of the pipeline."""
     from click.shell_completion import CompletionItem  # noqa: PLC0415
 
+    from pivot.pipeline.workspace import load_workspace_pipeline  # noqa: PLC0415
     from pivot.references import load_documents  # noqa: PLC0415
-    from pivot.repro.start import workspace_pipeline  # noqa: PLC0415
 
     del ctx, param
     try:
         project = find_project(Path.cwd(), os.environ)
-        stages = workspace_pipeline(project, load_documents(project)).stages.values()
+        stages = load_workspace_pipeline(project, load_documents(project)).stages.values()
     except PivotError:
         return []
     names = dict.fromkeys(name for stage in stages for name in (stage.group, stage.name))

@@ -13,16 +13,6 @@ if TYPE_CHECKING:
     from pivot.objects import Digest
 
 
-def related(path: str, paths: Iterable[str]) -> list[str]:
-    """List those of *paths* that are *path*, or lie inside or around it."""
-    inside = f"{path}/"
-    return [
-        other
-        for other in paths
-        if other == path or other.startswith(inside) or path.startswith(f"{other}/")
-    ]
-
-
 def overlay(
     path: str,
     seen: Output | None,

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from pivot.errors import InvalidDocument, LocalError, PivotError, StageFailed
 from pivot.parameters import look_up, nearest
+from pivot.project import related
 from pivot.repro.decide import Decision, Found, Has, OutputState, Verdict, decide
-from pivot.repro.overlay import overlay, related
+from pivot.repro.overlay import overlay
 from pivot.targets import Reference, References, select
 from pivot.values import load_values
 

@@ -8,13 +8,11 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pivot.documents import read_document
-from pivot.errors import IntegrityError, UsageError
-from pivot.pipeline import Pipeline, load_pipeline
+from pivot.errors import UsageError
 from pivot.pipeline.targets import choose_stages
-from pivot.references import Documents, load_documents
+from pivot.pipeline.workspace import load_workspace_pipeline
+from pivot.references import load_documents
 from pivot.repro.exclusive import exclusive
-from pivot.repro.overlay import related
 from pivot.repro.processes import TOKEN
 from pivot.repro.run import Options, Run
 from pivot.repro.watcher import Watcher
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pivot.cache import Cache
-    from pivot.project import Project
     from pivot.repro.results import Repro
     from pivot.session import Session
 
@@ -54,31 +51,6 @@ def repro(
     return replace(done, seconds=time.monotonic() - began)
 
 
-def workspace_pipeline(project: Project, documents: Documents) -> Pipeline:
-    """Read the `pivot.yaml` files of the workspace; raises `PipelineError`, `UsageError`."""
-    paths = [path.relative_to(project.root).as_posix() for path in documents.paths.pipelines]
-    if not paths:
-        raise UsageError(
-            f"No pivot.yaml found below {project.root}",
-            hint="write one with your stages; 'pivot schema' prints what it may hold",
-        )
-
-    def read(path: str) -> bytes | None:
-        place = project.root / path
-        return read_document(place, follow=True) if place.is_file() else None
-
-    pipeline = load_pipeline(paths, read)
-    outputs = {o.path: s.name for s in pipeline.stages.values() for o in s.outputs}
-    for tracked in documents.tracked:
-        for path in related(tracked.output.path, outputs):
-            raise IntegrityError(
-                f"{tracked.output.path} is tracked by {tracked.document}, and stage "
-                f"{outputs[path]} makes {path}",
-                hint=f"remove {tracked.document}, or give the output another path",
-            )
-    return pipeline
-
-
 def prepare(
     session: Session,
     targets: Sequence[str],
@@ -89,7 +61,7 @@ def prepare(
     """Read the project, choose the stages, and be ready to decide about them."""
     project = session.project
     documents = load_documents(project, dependencies=True)
-    pipeline = workspace_pipeline(project, documents)
+    pipeline = load_workspace_pipeline(project, documents)
     here = os.path.relpath(project.here, project.root)
     chosen = choose_stages(
         pipeline,
