@@ -11,7 +11,8 @@ Where things are, lower layers first (a module imports only from layers below it
   `placement`, `observer`, `remembered`, `remote` (its kinds: `folder`; `s3`, with `s3_stat`,
   `s3_calls`, `s3_stores`, `s3_errors` and `aws`), `remotes`
 - use cases: `session`, `push`, `fetch`, `checkout`, which answer with `results`; `api` has them all
-- running stages: `repro`, a package with its own decisions, effects and faces
+- running stages: `repro`, a package with its own decisions, effects and faces; `overview`,
+  `graph_text` and `track` are about stages and data as well
 - import of DVC projects: `dvc`, a package with all of these layers
 - comparison of parameters and metrics: `compare` (pure), `revision`, `readings`; `tables` and
   `compare_report` say what it found

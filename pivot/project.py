@@ -71,6 +71,11 @@ class Project:
         """Where files for the workspace are built: in a directory that git ignores."""
         return self.pivot / "cache" / "tmp"
 
+    @property
+    def remembered(self) -> Path:
+        """Where the digests of files that were read are noted; it may be deleted at any time."""
+        return self.pivot / "cache" / "remembered.json"
+
 
 @dataclass(frozen=True, slots=True)
 class DocumentPaths:

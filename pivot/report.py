@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
-from pivot.errors import ExitCode, PivotError
+from pivot.errors import ExitCode, PipelineError, PivotError
 from pivot.plan import Step
 from pivot.results import Checkout, Problem, Pull, Transfer, exit_code
 
@@ -71,8 +71,9 @@ def report_json(command: str, result: Result, *, on_miss: OnMiss = OnMiss.FAIL) 
 
 def report_error(command: str, error: PivotError, *, as_json: bool) -> Report:
     """Say why *command* did not begin."""
-    problem = Problem(error.code, error.message, error.hint)
-    lines = tuple(problem_lines((problem,), OnMiss.FAIL))
+    told = error.problems if isinstance(error, PipelineError) else (error.message,)
+    problems = [Problem(error.code, text, error.hint) for text in told]
+    lines = tuple(problem_lines(problems, OnMiss.FAIL))
     if not as_json:
         return Report((), lines, error.code)
     tree: dict[str, Json] = {
@@ -82,7 +83,7 @@ def report_error(command: str, error: PivotError, *, as_json: bool) -> Report:
         "exit_code": int(error.code),
         "transfers": [],
         "checkout": None,
-        "problems": [problem_tree(problem)],
+        "problems": [problem_tree(problem) for problem in problems],
     }
     return Report((dump(tree),), lines, error.code)
 
@@ -185,7 +186,8 @@ def problem_lines(problems: Iterable[Problem], on_miss: OnMiss) -> list[str]:
     for problem in told[:_SHOWN]:
         soft = problem.code is ExitCode.MISSING and on_miss is OnMiss.WARN
         place = f"{problem.path}: " if problem.path and problem.path not in problem.message else ""
-        owner = f" (stage {problem.owner})" if problem.owner not in {"", problem.path} else ""
+        known = problem.owner in {"", problem.path} or f"stage {problem.owner}" in problem.message
+        owner = "" if known else f" (stage {problem.owner})"
         word = "Warning" if soft else "Error"
         lines.append(f"{word}: {printable(place + problem.message + owner)}")
         if problem.hint:

@@ -21,17 +21,24 @@ if TYPE_CHECKING:
 
 _COMMANDS = {
     "repro": "repro",
+    "list": "look",
+    "dag": "look",
     "push": "transfer",
     "pull": "transfer",
     "fetch": "transfer",
     "checkout": "transfer",
+    "track": "track",
     "config": "config",
     "remote": "remote",
     "init": "init",
     "params": "compare",
     "metrics": "compare",
+    "schema": "look",
     "import-dvc": "import_dvc",
 }
+
+_NAMES = {"list": "list_", "import-dvc": "import_dvc"}
+"""What commands are called in their modules, where that cannot be their name."""
 
 
 class _LazyGroup(click.Group):
@@ -46,7 +53,7 @@ class _LazyGroup(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module = import_module(f"pivot.cli.{_COMMANDS[cmd_name]}")
-        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        command: click.Command = getattr(module, _NAMES.get(cmd_name, cmd_name))
         return command
 
 
@@ -58,13 +65,15 @@ class _LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="pivot-remote")
 @common_options
 def pivot(common: Common) -> None:
-    """Share the cached outputs of a Pivot pipeline through S3 or a shared folder.
+    """Run pipelines, and share their cached outputs through S3 or a shared folder.
 
-    Lock files in git say which outputs belong to a commit. 'push' uploads what they name,
-    'pull' downloads it and puts it in place. No project code is ever imported.
+    Lock files in git say which outputs belong to a commit. 'repro' runs the stages that have
+    changed and writes them, 'push' uploads what they name, 'pull' downloads it and puts it in
+    place. No project code is ever imported.
 
     \b
     Start with:
+      pivot repro
       pivot config set remotes.origin s3://my-bucket/pivot-cache
       pivot push
       pivot pull

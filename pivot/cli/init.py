@@ -19,8 +19,9 @@ def init(common: Common, *, force: bool, as_json: bool) -> None:
     text = (
         f"Initialized Pivot project.\n\nCreated:\n{names}\n"
         "Next steps:\n"
-        "  1. Run 'pivot config set remotes.origin s3://<bucket>/<prefix>'\n"
-        "  2. Run 'pivot push' and 'pivot pull' to share outputs\n"
-        "  3. See 'pivot --help' for more commands"
+        "  1. Write your stages into pivot.yaml, and run them with 'pivot repro'\n"
+        "  2. Run 'pivot config set remotes.origin s3://<bucket>/<prefix>'\n"
+        "  3. Run 'pivot push' and 'pivot pull' to share outputs\n"
+        "  4. See 'pivot --help' for more commands"
     )
     common.answer(text, "init", {"changed": True, "created": list(made)}, as_json=as_json)

@@ -12,6 +12,7 @@ from pivot.results import Problem, Transfer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pivot.pipeline import Pipeline
     from pivot.repro.decide import Decision, Verdict
 
 
@@ -49,6 +50,7 @@ class Repro:
     """A run of the pipeline: every chosen stage in its order, and what was *fetched* for it."""
 
     stages: tuple[StageResult, ...]
+    pipeline: Pipeline
     fetches: tuple[Transfer, ...] = ()
     notes: tuple[str, ...] = ()
     dry_run: bool = False
@@ -75,5 +77,5 @@ class Repro:
                 error = result.error
                 yield Problem(error.code, error.message, error.hint, owner=result.stage)
             elif result.state is State.BLOCKED:
-                text = f"{result.stage} did not run: {result.decision.reason}"
+                text = f"stage {result.stage} did not run: {result.decision.reason}"
                 yield Problem(ExitCode.FAILED, text, owner=result.stage)

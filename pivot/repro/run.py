@@ -15,7 +15,7 @@ from pivot.observer import Observer
 from pivot.pipeline.targets import Reach
 from pivot.plan import list_wanted
 from pivot.remembered import Remembered
-from pivot.repro.decide import Verdict
+from pivot.repro.decide import Decision, Verdict
 from pivot.repro.exclusive import Unfinished
 from pivot.repro.keeping import Keeper
 from pivot.repro.planner import Planner, StagePlan
@@ -72,7 +72,7 @@ class Run:
         project = self.session.project
         self.root: Path = project.root
         self.references = self.documents.references
-        remembered = Remembered(project.pivot / "cache" / "remembered.json")
+        remembered = Remembered(project.remembered)
         self.remembered = remembered
         self.observer = Observer(self.root, self.cache, remembered)
         asked = self.options.pull or self.options.allow_missing
@@ -97,7 +97,7 @@ class Run:
             )
             for name, plan in plans.items()
         )
-        return Repro(stages, dry_run=True)
+        return Repro(stages, self.pipeline, dry_run=True)
 
     def carry_out(self) -> Repro:
         """Decide, then do: what is recorded is placed first, then stages run."""
@@ -110,7 +110,12 @@ class Run:
         finally:
             self.remembered.save(complete=len(self.order) == len(self.pipeline.stages))
         self._finish()
-        return Repro(tuple(self._all_results(plans)), tuple(self.fetches), tuple(self.notes))
+        return Repro(
+            tuple(self._all_results(plans)),
+            self.pipeline,
+            tuple(self.fetches),
+            tuple(self.notes),
+        )
 
     def _new_planner(self) -> Planner:
         runnable = {name for name in self.order if not self.pipeline.stages[name].foreign}
@@ -267,8 +272,12 @@ class Run:
             if name in self.results:
                 yield self.results[name]
                 continue
-            state = State.BLOCKED if self._is_behind(name, failed) else State.NOT_RUN
-            yield StageResult(name, plan.decision, state)
+            cause = sorted(failed & self.pipeline.upstream([name]))
+            if cause:
+                decision = Decision(plan.decision.verdict, (f"stage {cause[0]} failed",))
+                yield StageResult(name, decision, State.BLOCKED)
+            else:
+                yield StageResult(name, plan.decision, State.NOT_RUN)
 
 
 _SETTLED = frozenset({Verdict.SKIP, Verdict.RESTORE})

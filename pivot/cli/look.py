@@ -1,0 +1,138 @@
+"""`pivot list`, `pivot dag` and `pivot schema`: look at a pipeline."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from pivot.cli.options import (
+    EXIT_CODES,
+    Common,
+    common_options,
+    complete_stages,
+    json_option,
+)
+from pivot.graph_text import draw_mermaid, draw_tree
+from pivot.overview import Row, overview
+from pivot.pipeline.targets import choose_stages
+from pivot.pipeline.workspace import load_workspace_pipeline
+from pivot.references import load_documents
+from pivot.report import dump, printable
+from pivot.results import Problem, exit_code
+from pivot.schema import schema_text
+from pivot.tables import Word, text_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pivot.report import Json
+
+_STAGES = click.argument("stages", nargs=-1, shell_complete=complete_stages)
+
+
+@click.command("list", epilog=EXIT_CODES)
+@_STAGES
+@json_option
+@common_options
+def list_(common: Common, *, stages: tuple[str, ...], as_json: bool) -> int:
+    """List stages with their outputs, and what 'repro' would do with them.
+
+    Locks that have no stage in pivot.yaml (of the real Pivot, say) and tracked data follow.
+
+    \b
+    Examples:
+      pivot list
+      pivot list train
+      pivot list --json
+    """
+    rows = overview(common.session(None), stages)
+    if as_json:
+        tree: dict[str, Json] = {"version": 1, "stages": [_row_tree(row) for row in rows]}
+        click.echo(dump(tree))
+    elif not rows:
+        common.say("No stages, locks or tracked data")
+    elif not common.quiet:
+        for line in _table(rows):
+            click.echo(line)
+    problems = [
+        Problem(row.error.code, row.error.message, row.error.hint, owner=row.name)
+        for row in rows
+        if row.error is not None
+    ]
+    return int(exit_code(tuple(problems)))
+
+
+@click.command(epilog=EXIT_CODES)
+@_STAGES
+@click.option("--mermaid", is_flag=True, help="Print a Mermaid flowchart, for Markdown.")
+@json_option
+@common_options
+def dag(common: Common, *, stages: tuple[str, ...], mermaid: bool, as_json: bool) -> None:
+    """Draw which stage depends on which; with STAGES only what these need.
+
+    \b
+    Examples:
+      pivot dag
+      pivot dag train
+      pivot dag --mermaid >> README.md
+    """
+    project = common.project()
+    pipeline = load_workspace_pipeline(project, load_documents(project))
+    here = os.path.relpath(project.here, project.root)
+    chosen = choose_stages(
+        pipeline, stages, here="" if here == "." else here, root=str(project.root)
+    )
+    if as_json:
+        names = [name for name in pipeline.stages if name in chosen]
+        rows: list[Json] = [{"name": name, "needs": [*pipeline.needs[name]]} for name in names]
+        click.echo(dump({"version": 1, "stages": rows}))
+        return
+    draw = draw_mermaid if mermaid else draw_tree
+    for line in draw(pipeline, chosen):
+        click.echo(line)
+
+
+@click.command(epilog=EXIT_CODES)
+@common_options
+def schema(common: Common) -> None:
+    """Print the JSON Schema of pivot.yaml, for editors.
+
+    \b
+    Example:
+      pivot schema > .pivot/pipeline.schema.json
+    """
+    del common
+    click.echo(schema_text("pipeline"), nl=False)
+
+
+def _table(rows: Sequence[Row]) -> list[str]:
+    lines = [
+        (
+            Word(row.name),
+            Word(f"{row.state}: {row.reason}" if row.reason and _is_news(row) else row.state),
+            Word(", ".join(_outputs(row))),
+            Word(row.description),
+        )
+        for row in rows
+    ]
+    return text_table((Word("Stage"), Word("State"), Word("Outputs"), Word("")), lines)
+
+
+def _is_news(row: Row) -> bool:
+    return row.reason != "nothing changed"
+
+
+def _outputs(row: Row) -> list[str]:
+    return [printable(o.path) + ("" if o.cached else " (git)") for o in row.outputs]
+
+
+def _row_tree(row: Row) -> Json:
+    return {
+        "name": row.name,
+        "state": row.state,
+        "reason": row.reason,
+        "description": row.description,
+        "outputs": [{"path": o.path, "role": str(o.role), "cached": o.cached} for o in row.outputs],
+    }
