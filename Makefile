@@ -20,7 +20,7 @@ $(READY): requirements/dev.txt pyproject.toml
 	$(RUN)python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(READY)  ## push, clone afresh, pull and compare, on an embedded S3 server
+demo: $(READY)  ## run a pipeline, share it, change it, on an S3 server of its own
 	$(RUN)python -m examples.demo
 
 test: $(READY)  ## run all tests, on real S3 servers of their own
