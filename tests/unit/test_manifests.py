@@ -15,13 +15,14 @@ from pivot.manifests import Shortened, Writer, shorten
 
 HASH = "fbbde8981eccc855"
 HASHES = [HASH, "1234567890123456", "0438815433690687", "0312326610214333", "58145e3962511143"]
+HASHES += ["0b10101010101010", "0b10101010101012"]
 NAMES = [
     "a.txt", "1e5", "true", "No", "null", "~", "- x", "a: b", "a:b", "#", "a #b", "a#b", "", " ",
     " a", "a ", "a  b", "it's", '"', "'", "\\", "caf\xe9.txt", "\u65e5/\u672c", "\U0001f600",
     "a\nb", "a\n", "\t", "\x85", "\u2028", "\ufeff", "\x00", "a" * 90, "w " * 45, "\xe9 " * 30,
     ".inf", "0x1f", "0b1", "1_0", "2024-01-01", "12:30", "0o17", "=", "<<", "-", "---", "...",
     "*x", "[", "{}", "a,b", "!x", "%x", "@x", "`x`", "(1).png", "000001.png", "12/34", "a - b",
-    "<a", "a?",
+    "<a", "a?", "a\x85b", "a\xa0b", "a\u2028b", "a\u2029b", "a\ue000b",
 ]  # fmt: skip
 Tree: TypeAlias = dict[str, object]
 
@@ -180,6 +181,11 @@ TRAPS = {
     "one line end of Windows": "manifest:\n" + RUN + RUN.replace("\n", "\r\n", 1),
     "line ends of Unicode": "x: |\u2028" + RUN,
     "a mark of byte order between": "manifest:\n" + RUN + "\ufeff" + RUN,
+    "a list in a list": "- " + RUN,
+    "a column more": "manifest:\n" + RUN.replace("  size", "   size") + RUN,
+    "a column less": "manifest:\n" + RUN.replace("  size", " size") + RUN,
+    "half a quote": "manifest:\n" + RUN.replace("fbb", "'fbb") + RUN,
+    "the other half": "manifest:\n" + RUN.replace("855", "855'") + RUN,
     "a tab": "manifest:\n" + RUN + "\t" + RUN,
     "names that may be deep": "manifest:\n" + RUN.replace("a.txt", "a*[" + "x[{" * 60) + RUN,
     "depth that is too much": "".join(" " * n + "a:\n" for n in range(100))
@@ -214,22 +220,43 @@ def test_the_line_of_a_mistake_is_that_of_the_whole_document() -> None:
         parse_yaml(data, "x")
 
 
-def test_all_the_names_of_an_ordinary_directory_are_kept_from_yaml() -> None:
-    names = [
-        "a.txt",
-        "sub/0001.png",
-        "with blanks (1).png",
-        "caf\xe9.txt",
-        "\u65e5\u672c/\U0001f600",
-    ]
-    tree = {"outs": [{"manifest": [entry(name) for name in names] * 2}], "x": "y"}
+def test_aliases_that_double_at_every_level_are_walked_once() -> None:
+    doubling = "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 90))
 
-    short = shorten(dump(tree).decode())
+    tree = parse_yaml(("a0: &a0\n" + RUN + doubling).encode(), "x")
+
+    assert isinstance(tree, dict)
+    assert tree["a0"] == parse_yaml(RUN.encode(), "x")
+    assert len(tree["a89"]) == 2
+
+
+ORDINARY = [
+    "a.txt",
+    "sub/0001.png",
+    "with blanks (1).png",
+    "caf\xe9.txt",
+    "\u65e5\u672c/\U0001f600",
+]
+
+
+def test_ordinary_entries_are_kept_from_yaml() -> None:
+    tree = {"outs": [{"manifest": [entry(name) for name in ORDINARY] * 2}], "x": "y"}
     writer = Writer()
+
+    held = writer.shorten(tree)
+
+    assert held == {"outs": [{"manifest": [{writer.mark: 0}]}], "x": "y"}
+
+
+def test_quoted_entries_too_when_they_are_read() -> None:
+    manifest = [entry(name) for name in [*ORDINARY, "true", "- x", "0001", "a #b", 'a"', '"\xe9\\']]
+    manifest += [entry(hash=digest) for digest in HASHES]
+
+    short = shorten(dump({"outs": [{"manifest": manifest}], "x": "y"}).decode())
 
     assert short is not None
     assert short.text.splitlines() == ["outs:", "- manifest:", f"  - {short.mark}: 0", "x: y"]
-    assert writer.shorten(tree) == {"outs": [{"manifest": [{writer.mark: 0}]}], "x": "y"}
+    assert short.restore(parse_yaml(short.text.encode(), "x"))
 
 
 @pytest.mark.parametrize(
@@ -286,9 +313,22 @@ def test_an_entry_of_another_form_is_written_by_pyyaml(other: Tree) -> None:
     assert dump_yaml(tree) == dump(tree)
 
 
-def test_the_widest_name_is_not_folded_at_the_deepest_place() -> None:
+@pytest.mark.parametrize("other", [None, "x", {}, [], {"manifest": [entry()]}], ids=str)
+def test_a_manifest_of_another_form_is_written_by_pyyaml(other: object) -> None:
+    tree = {"manifest": other}
+
+    assert dump_yaml(tree) == dump(tree)
+
+
+def test_no_name_is_folded_at_the_deepest_place_where_entries_are_held_back() -> None:
     tree: object = {"manifest": [entry("w" * length + " w w") for length in range(80)]}
-    for _ in range(12):
-        tree = {"x": tree} if isinstance(tree, list) else [tree]
+    for _ in range(20):
+        tree = {"x": tree}
 
         assert dump_yaml(tree) == dump(tree)
+
+
+def test_a_name_that_is_no_text_is_refused_as_pyyaml_does() -> None:
+    for write in (dump_yaml, dump):
+        with pytest.raises(UnicodeEncodeError):
+            write({"manifest": [entry("a\udce9")]})
