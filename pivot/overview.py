@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from pivot.references import load_documents
 from pivot.repro.decide import Verdict
-from pivot.repro.start import repro
+from pivot.repro.run import Options
+from pivot.repro.start import prepare
+from pivot.repro.watcher import Watcher
 from pivot.stage import DeclaredOutput, Role
 
 if TYPE_CHECKING:
@@ -45,11 +47,14 @@ def overview(session: Session, targets: Sequence[str] = ()) -> tuple[Row, ...]:
 
     Raises as `repro` does.
     """
-    documents = load_documents(session.project)
+    documents = load_documents(session.project, dependencies=True)
     rows: list[Row] = []
     if documents.paths.pipelines:
-        looked = repro(session, targets, dry_run=True)
-        rows += [_row(result, looked.pipeline) for result in looked.stages]
+        with session.cache() as cache:
+            run = prepare(
+                session, documents, targets, options=Options(), cache=cache, watcher=Watcher()
+            )
+            rows += [_row(result, run.pipeline) for result in run.preview().stages]
     if not targets:
         rows += _others(documents, {row.name for row in rows})
     return tuple(rows)

@@ -102,6 +102,8 @@ def run(arguments: Sequence[str]) -> ExitCode:
 def main() -> NoReturn:
     """Start from the shell: what `pivot` and `python -m pivot` call."""
     signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup wants us to go on
+        signal.signal(signal.SIGHUP, _interrupt)
     try:
         code = run(sys.argv[1:])
         sys.stdout.flush()

@@ -119,4 +119,5 @@ def _workers(config: Config) -> int:
         raise UsageError("'core.max_workers' must be a whole number")
     if wanted > 0:
         return wanted
-    return max(1, len(os.sched_getaffinity(0)) + 1 + wanted)
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ()
+    return max(1, (len(allowed) or os.cpu_count() or 1) + 1 + wanted)

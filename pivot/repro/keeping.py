@@ -53,26 +53,22 @@ class Keeper:
                 self._link(output)
         return made
 
-    def save(self, path: str) -> int:
-        """Put what stands at *path* into the cache, since it is to go; count what was not there."""
+    def save(self, path: str) -> list[File]:
+        """Put what stands at *path* into the cache, since it is to go; list what it did not have.
+
+        Raises `LocalError`.
+        """
         try:
             found = self.observer.look(path)
         except PivotError:
-            return 0  # neither file nor directory, or not to be read: not the work of a person
-        if found is None:
-            return 0
-        files = {file.digest: file for file in files_of(found)}
-        lacking = files.keys() - self.cache.stat(files).keys()
-        for digest in lacking:
-            self.cache.add(self.root / files[digest].path)
+            return []  # neither file nor directory, or not to be read: not the work of a person
+        files = {file.digest: file for file in files_of(found)} if found is not None else {}
+        held = self.cache.stat(files)
+        lacking = [file for digest, file in files.items() if digest not in held]
+        for file in lacking:
+            self.cache.add(self.root / file.path)
         self.cache.publish()
-        return len(lacking)
-
-    def digest(self, path: str) -> Digest:
-        """Name what stands at *path*, which is known to be there."""
-        found = self.observer.look(path)
-        assert found is not None, path  # noqa: S101  `save` has just found it
-        return found.digest
+        return lacking
 
     def make_way(self, stage: Stage) -> None:
         """Remove what *stage* will make, and make the directories that it goes to.

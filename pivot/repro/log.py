@@ -10,7 +10,6 @@ import time
 from typing import IO, TYPE_CHECKING, TextIO
 
 from pivot.report import printable
-from pivot.repro.decide import Verdict
 from pivot.repro.results import State
 from pivot.repro.watcher import Watcher
 
@@ -41,10 +40,9 @@ class StageLog(Watcher):
         """See `Watcher.waiting`."""
         self._say(f"Waiting for another run of stages in this workspace: {who}")
 
-    def plan(self, decisions: Mapping[str, Decision]) -> None:
-        """See `Watcher.plan`."""
-        if any(d.verdict in {Verdict.RUN, Verdict.DEPENDS} for d in decisions.values()):
-            self._beats.start()
+    def start(self) -> None:
+        """See `Watcher.start`."""
+        self._beats.start()
 
     def begin(self, stage: str, decision: Decision) -> None:
         """See `Watcher.begin`."""
@@ -122,10 +120,11 @@ class StageLog(Watcher):
             with self._lock:
                 silent = time.monotonic() - self._last >= _HEARTBEAT
                 running = dict(self._began)
-            if silent and running:
-                now = time.monotonic()
-                told = [f"{stage} for {seconds(now - then)}" for stage, then in running.items()]
-                self._say(f"Still running: {', '.join(told)}")
+            if not silent:
+                continue
+            now = time.monotonic()
+            told = [f"{stage} for {seconds(now - then)}" for stage, then in running.items()]
+            self._say(f"Still running: {', '.join(told)}" if told else "Still looking at files")
 
 
 class GroupedLog(StageLog):

@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pivot.errors import InvalidDocument, LocalError, PivotError, StageFailed
+from pivot.errors import InvalidDocument, LocalError, PivotError, RemoteError, StageFailed
 from pivot.parameters import look_up, nearest
 from pivot.project import related
 from pivot.repro.decide import Decision, Found, Has, OutputState, Verdict, decide
@@ -78,6 +78,8 @@ class Planner:
         lock = self.locks.get(name)
         try:
             found = self._find(stage, lock)
+        except RemoteError:
+            raise  # the remote as a whole fails, not this stage
         except PivotError as error:
             decision = Decision(Verdict.RUN, (error.message,))
             plan = StagePlan(stage, decision, _NOTHING, error=error)

@@ -119,10 +119,13 @@ class Run:
 
     def _new_planner(self) -> Planner:
         runnable = {name for name in self.order if not self.pipeline.stages[name].foreign}
+        stages = self.pipeline.stages
+        declared = {output.path for name in runnable for output in stages[name].outputs}
         provided = {
             entry.output.path: entry
             for entry in self.references.entries
-            if not entry.is_stage or entry.owner not in runnable
+            if entry.output.path not in declared
+            and not (entry.is_stage and entry.owner in runnable)
         }
         locks = {lock.stage: lock for lock in self.documents.locks}
         return Planner(

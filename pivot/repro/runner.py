@@ -159,9 +159,13 @@ class Runner:
             same = state is not None and state.has is Has.PLACE
             if same and not cached.get(path, True):
                 continue  # as its lock has it, so in git
-            if self.keeper.save(path) and not same:
-                digest = self.keeper.digest(path)
-                warnings.append(f"{path} was there and is replaced; it is kept as object {digest}")
+            saved = self.keeper.save(path)
+            if saved and not same:
+                more = f", and {len(saved) - 1} more files inside" if len(saved) > 1 else ""
+                warnings.append(
+                    f"{saved[0].path} was there and is replaced; it is kept as object "
+                    f"{saved[0].digest}{more}"
+                )
         return warnings
 
     def _prepare(self, stage: Stage) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pivot.cache import Cache
+    from pivot.references import Documents
     from pivot.repro.results import Repro
     from pivot.session import Session
 
@@ -43,24 +44,27 @@ def repro(
     began = time.monotonic()
     if TOKEN in session.environment:
         raise UsageError("a stage cannot run 'pivot repro'", hint="let it be a stage of its own")
-    lock = session.project.pivot / "locks" / "repro.lock"
+    lock = session.project.pivot / "cache" / "repro.lock"
     held = contextlib.nullcontext() if dry_run else exclusive(lock, watcher.waiting)
     with held, session.cache() as cache:
-        run = prepare(session, targets, options, cache, watcher)
+        watcher.start()
+        documents = load_documents(session.project, dependencies=True)
+        run = prepare(session, documents, targets, options=options, cache=cache, watcher=watcher)
         done = run.preview() if dry_run else run.carry_out()
     return replace(done, seconds=time.monotonic() - began)
 
 
 def prepare(
     session: Session,
+    documents: Documents,
     targets: Sequence[str],
+    *,
     options: Options,
     cache: Cache,
     watcher: Watcher,
 ) -> Run:
-    """Read the project, choose the stages, and be ready to decide about them."""
+    """Read the pipeline, choose the stages, and be ready to decide about them."""
     project = session.project
-    documents = load_documents(project, dependencies=True)
     pipeline = load_workspace_pipeline(project, documents)
     here = os.path.relpath(project.here, project.root)
     chosen = choose_stages(

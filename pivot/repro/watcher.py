@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 class Watcher:
     """Told of all that happens; this one ignores it. Called from many threads."""
 
+    def start(self) -> None:
+        """Begin to look at files, which may take a while."""
+
     def plan(self, decisions: dict[str, Decision]) -> None:
         """Begin: what is known so far of each stage, in their order."""
 
