@@ -174,7 +174,9 @@ def test_a_list_that_cannot_be_made_reports_why(
     assert valid(done.out, "report")["command"] == command.split(maxsplit=1)[0]
 
 
-@pytest.mark.parametrize("name", ["report", "config", "remotes", "change", "value"])
+@pytest.mark.parametrize(
+    "name", ["report", "config", "remotes", "change", "value", "repro", "stages", "dag", "pipeline"]
+)
 def test_the_schemas_explain_all_and_allow_nothing_else(name: str) -> None:
     form = json.loads((SCHEMAS / f"{name}.json").read_text())
 
