@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
+from tests.conftest import ROOT, clean_environment
 from tests.projects import Content, Document, digest, tree_digest
 
 Recorded: TypeAlias = dict[str, dict[str, Document]]
@@ -42,145 +46,37 @@ DEPENDENCIES: Mapping[str, Mapping[str, Content]] = {
     "sub/folded": {},
 }
 
-TRAIN = """\
-schema_version: 2
-code_manifest:
-  cmd: 5d2c0f6a8b1e4c37
-  params: 0a1b2c3d4e5f6071
-params:
-  train.lr: 0.01
-deps:
-- path: data/imgs
-  hash: b233bfb7bb031f05
-  manifest:
-  - relpath: a.txt
-    hash: fbbde8981eccc855
-    size: 2
-    isexec: false
-  - relpath: sub/b.txt
-    hash: afc37974405adf22
-    size: 2
-    isexec: false
-  empty_dirs:
-  - emptyd
-  producer: data/imgs
-  key: null
-- path: data/raw.csv
-  hash: 95b60499601393bf
-  size: 4
-  producer: data/raw.csv
-  key: null
-outs:
-- path: metrics.json
-  hash: 59530716d0840afe
-  size: 18
-  cached: false
-  key: metrics.json
-- path: out/clean.txt
-  hash: 5c80c09683041123
-  size: 1
-  key: out/clean.txt
-- path: out/parts
-  hash: 5a9707ee9da896a1
-  manifest:
-  - relpath: 1e5
-    hash: 58145e3962511143
-    size: 4
-    isexec: false
-  - relpath: "caf\\xE9.txt"
-    hash: 6dfb5d2f36e17874
-    size: 6
-    isexec: false
-  - relpath: run.sh
-    hash: 29fdb5677e281abe
-    size: 10
-    isexec: true
-  empty_dirs:
-  - deep/er
-  - none
-  key: out/parts
-"""
-
-TRAIN_A_B = """\
-schema_version: 2
-code_manifest:
-  cmd: c0ffee0123456789
-params: {}
-deps:
-- path: out/clean.txt
-  hash: 5c80c09683041123
-  size: 1
-  producer: out/clean.txt
-  key: null
-outs:
-- path: out/a_b.1
-  hash: '4083673417683763'
-  size: 4
-  key: out/a_b.1
-- path: out/a_b.2
-  hash: 0438815433690687
-  size: 6
-  key: out/a_b.2
-- path: out/a_b.3
-  hash: 58145e3962511143
-  size: 4
-  key: out/a_b.3
-"""
-
-SUB_TRAIN = """\
-schema_version: 2
-code_manifest:
-  cmd: '1234567890123456'
-params: {}
-deps:
-- path: data/100% @home.csv
-  hash: 95b60499601393bf
-  size: 4
-  producer: data/100% @home.csv
-  key: null
-- path: "data/caf\\xE9.csv"
-  hash: 0438815433690687
-  size: 6
-  producer: "data/caf\\xE9.csv"
-  key: null
-outs:
-- path: "out/caf\\xE9 noir.txt"
-  hash: 6dfb5d2f36e17874
-  size: 6
-  key: null
-"""
-
-SUB_FOLDED = """\
-schema_version: 2
-code_manifest:
-  cmd: 5d2c0f6a8b1e4c37
-params: {}
-deps: []
-outs:
-- path: out/a name with so many blanks and words in it that it is folded after eighty
-    columns.txt
-  hash: 01dbc9ad00323c94
-  size: 5
-  key: null
-"""
-
-LOCKS = {
-    "train": TRAIN,
-    "train@a_b": TRAIN_A_B,
-    "sub/train": SUB_TRAIN,
-    "sub/folded": SUB_FOLDED,
-}
+METRICS = frozenset({"metrics.json"})
+PARAMETERS = {"train": "train.lr"}
 
 
 def write_locks(root: Path) -> None:
-    """Leave *root* as the stages would: their inputs, their outputs and their locks."""
-    for contents in (*DEPENDENCIES.values(), *OUTPUTS.values()):
-        for path, content in contents.items():
+    """Let our own `repro` make all of it: inputs and outputs in place, and the locks."""
+    for paths in DEPENDENCIES.values():
+        for path, content in paths.items():
             place(root / path, content)
-    for stage, text in LOCKS.items():
-        lock = root / ".pivot" / "stages" / f"{stage}.lock"
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        lock.write_text(text, encoding="ascii")
+    (root / ".pivot").mkdir(parents=True, exist_ok=True)
+    (root / "params.yaml").write_text("train:\n  lr: 0.01\n")
+    pipelines: dict[str, Document] = {}
+    for name, outputs in OUTPUTS.items():
+        made = root.parent / "made" / name
+        for path, content in outputs.items():
+            place(made / path, content)
+        above, _, base = name.rpartition("/")
+        pipelines.setdefault(above, {})[base] = {
+            "cmd": f"cp -a '{made}/.' '{root}'",
+            "wdir": ".." if above else ".",
+            "deps": list(DEPENDENCIES[name]),
+            "outs": [path for path in outputs if path not in METRICS],
+            "metrics": [path for path in outputs if path in METRICS],
+            "params": [PARAMETERS[name]] if name in PARAMETERS else [],
+        }
+    for above, stages in pipelines.items():
+        (root / above).mkdir(exist_ok=True)
+        (root / above / "pivot.yaml").write_text(json.dumps({"stages": stages}))
+    command = [sys.executable, "-m", "pivot", "repro", "--quiet"]
+    environment = clean_environment(root) | {"PYTHONPATH": str(ROOT)}
+    subprocess.run(command, cwd=root, env=environment, check=True, timeout=120)
 
 
 def place(path: Path, content: Content) -> None:

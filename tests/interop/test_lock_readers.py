@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import clean_environment
 from tests.interop.conftest import RELEASES
-from tests.interop.locks import DEPENDENCIES, LOCKS, OUTPUTS, recorded, write_locks
+from tests.interop.locks import DEPENDENCIES, OUTPUTS, recorded, write_locks
 
 PROGRAM = Path(__file__).with_name("read_lock.py")
 WITHOUT_EMPTY_DIRS = {"0.1.0", "0.2.4"}
@@ -75,7 +75,7 @@ def test_every_release_reads_our_dependencies(project: Path, release: str, read:
 def test_every_release_reads_our_parameters(project: Path, read: Read) -> None:
     seen = read(project)
 
-    assert part(seen, "params") == {stage: {} for stage in LOCKS} | {"train": {"train.lr": 0.01}}
+    assert part(seen, "params") == {stage: {} for stage in OUTPUTS} | {"train": {"train.lr": 0.01}}
 
 
 def test_no_release_reads_a_lock_that_does_not_say_what_ran(project: Path, read: Read) -> None:
