@@ -95,6 +95,8 @@ def dump(tree: Json) -> str:
 
 def printable(text: str) -> str:
     """Make *text* safe for a terminal: what a document says must not move the cursor."""
+    if text.isprintable():
+        return text
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape", "replace").decode()
         for char in text.encode("utf-8", "backslashreplace").decode()

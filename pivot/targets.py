@@ -11,7 +11,7 @@ from pivot.errors import IntegrityError, UsageError
 from pivot.objects import Digest, Directory, File, Output, files_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,10 @@ def select(
 ) -> tuple[Reference, ...]:
     """Choose what *targets* name, seen from *here* below *root*; without targets, everything.
 
-    A target is a stage, the unique end of a stage's name, or a path: an output, something inside
-    or above outputs, a `.pvt` or a lock file. Raises `UsageError` that names every unknown one,
-    and `IntegrityError` when two documents say different things of one path.
+    A target is a stage, all stages of a matrix, the unique end of a stage's name, or a path: an
+    output, something inside or above outputs, a `.pvt` or a lock file. Raises `UsageError` that
+    names every unknown one, and `IntegrityError` when two documents say different things of one
+    path.
     """
     if not targets:
         return _without_conflicts(references.entries)
@@ -82,15 +83,16 @@ def select(
 
 
 def _resolve(references: References, target: str, path: str) -> Iterable[Reference]:
-    if target in references.stages:
-        return _of_stage(references, target)
+    if stages := _stages(references, target):
+        return _of_stages(references, stages)
     if found := _below(references, path):
         return found
     if path in references.uncached:
         raise UsageError(f"'{target}' is an output that is not cached: git keeps it")
-    ends = sorted(name for name in references.stages if name.endswith(f"/{target}"))
+    groups = {name.partition("@")[0] for name in references.stages} | references.stages
+    ends = sorted(name for name in groups if name.endswith(f"/{target}"))
     if len(ends) == 1:
-        return _of_stage(references, ends[0])
+        return _of_stages(references, _stages(references, ends[0]))
     if ends:
         raise UsageError(f"'{target}' may be any of the stages {', '.join(ends)}")
     raise UsageError(
@@ -98,8 +100,15 @@ def _resolve(references: References, target: str, path: str) -> Iterable[Referen
     )
 
 
-def _of_stage(references: References, stage: str) -> list[Reference]:
-    return [entry for entry in references.entries if entry.is_stage and entry.owner == stage]
+def _stages(references: References, name: str) -> set[str]:
+    """Find the stage of this name, or all `name@…` that a matrix makes of one."""
+    if name in references.stages:
+        return {name}
+    return {stage for stage in references.stages if stage.partition("@")[0] == name}
+
+
+def _of_stages(references: References, stages: Collection[str]) -> list[Reference]:
+    return [entry for entry in references.entries if entry.is_stage and entry.owner in stages]
 
 
 def _project_path(target: str, here: str, root: str) -> str:

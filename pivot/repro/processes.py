@@ -66,7 +66,7 @@ class Processes:
     ) -> Ended:
         """Run *command* in the shell and hand all that it prints to *tell*, piece by piece.
 
-        Raises `LocalError` when it cannot be started.
+        Raises `LocalError` when it cannot be started, `PivotError` when it was interrupted.
         """
         process = self._start(command, directory, variables)
         try:
@@ -81,6 +81,8 @@ class Processes:
                 self._running.discard(process.pid)
             if process.stdout is not None:
                 process.stdout.close()
+        if self._over:  # some commands answer an interrupt with success
+            raise PivotError("the run was interrupted")
         return Ended(code, left)
 
     def stop(self) -> None:
@@ -97,7 +99,7 @@ class Processes:
                 if _wait(lambda: not any(map(_group_lives, running)), _GRACE):
                     break
         finally:
-            for group in running:
+            for group in filter(_group_lives, running):
                 _signal_group(group, signal.SIGKILL)
             stop_marked({self.token})
 
