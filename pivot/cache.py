@@ -37,6 +37,8 @@ class Cache:
         self.root = root
         self._scratch = Scratch(root / "tmp")
         self._lock = threading.Lock()
+        self._publishing = threading.Lock()
+        self._failed = False
         self._arrived: list[tuple[Path, Digest, int]] = []
         self._arrived_bytes = 0
 
@@ -52,9 +54,13 @@ class Cache:
         self.close()
 
     def close(self) -> None:
-        """Name what has arrived, and remove what has not; raises `LocalError`."""
+        """Name what has arrived, and remove what has not; raises `LocalError`.
+
+        What could not be named, as was told before, is not tried again.
+        """
         try:
-            self.publish()
+            if not self._failed:
+                self.publish()
         finally:
             self._scratch.remove()
 
@@ -157,18 +163,26 @@ class Cache:
                 raise local_error(error) from error
 
     def publish(self) -> None:
-        """Give all that has arrived its name, now; raises `LocalError`."""
-        with self._lock:
-            arrived, self._arrived, self._arrived_bytes = self._arrived, [], 0
-        if not arrived:
-            return
-        try:
-            _sync(arrived[0][0].parent, [private for private, _, _ in arrived])
-            shelves = {self._name(*entry) for entry in arrived}
-            for shelf in shelves:
-                _sync_directory(shelf)
-        except OSError as error:
-            raise local_error(error) from error
+        """Give all that has arrived its name, now; raises `LocalError`.
+
+        Also what another thread is about to name has its name when this returns.
+        """
+        with self._publishing:
+            with self._lock:
+                arrived, self._arrived, self._arrived_bytes = self._arrived, [], 0
+            if not arrived:
+                return
+            try:
+                _sync(arrived[0][0].parent, [private for private, _, _ in arrived])
+                shelves = {self._name(*entry) for entry in arrived}
+                for shelf in shelves:
+                    _sync_directory(shelf)
+            except OSError as error:
+                with self._lock:  # for whoever else waits for these
+                    self._arrived += [entry for entry in arrived if entry[0].exists()]
+                self._failed = True
+                raise local_error(error) from error
+            self._failed = False
 
     def _announce(self, private: Path, digest: Digest, size: int) -> None:
         with self._lock:
