@@ -94,6 +94,15 @@ def test_a_directory_inside_an_output_has_its_files_and_empty_directories_alone(
     assert part.owner == "demo/train"
 
 
+@pytest.mark.parametrize("target", ["demo/fit", "fit"])
+def test_the_name_of_a_matrix_means_all_its_stages(target: str) -> None:
+    one = stage_output("demo/fit@a", file_of("a.bin", b"a"))
+    other = stage_output("demo/fit@b_1", file_of("b.bin", b"b"))
+    last = stage_output("demo/fitted@a", file_of("c.bin", b"c"))
+
+    assert outputs(select(references_of(one, other, last), [target])) == {"a.bin", "b.bin"}
+
+
 def test_a_stage_wins_over_a_path_of_the_same_name() -> None:
     same = stage_output("x", file_of("elsewhere", b"1"))
     there = stage_output("y", file_of("x", b"2"))
@@ -214,15 +223,6 @@ def projects(draw: st.DrawFn) -> References:
 
 
 @given(projects())
-@pytest.mark.parametrize("target", ["demo/fit", "fit"])
-def test_the_name_of_a_matrix_means_all_its_stages(target: str) -> None:
-    one = stage_output("demo/fit@a", file_of("a.bin", b"a"))
-    other = stage_output("demo/fit@b_1", file_of("b.bin", b"b"))
-    last = stage_output("demo/fitted@a", file_of("c.bin", b"c"))
-
-    assert outputs(select(references_of(one, other, last), [target])) == {"a.bin", "b.bin"}
-
-
 def test_all_stages_are_everything(references: References) -> None:
     assert set(select(references, sorted(references.stages))) == set(select(references, ()))
 
