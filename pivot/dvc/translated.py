@@ -146,7 +146,8 @@ def _item_notes(
                 yield Note(file.document, line, *_dropped_words(entry.name, key, path))
                 continue
             if (
-                isinstance(item, dict)
+                key in _OUTPUTS
+                and isinstance(item, dict)
                 and isinstance(curves := item[path], list)
                 and len(curves) > 1
             ):
