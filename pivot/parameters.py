@@ -25,7 +25,7 @@ def look_up(tree: Typed, key: str) -> Typed:
         elif isinstance(value, list) and str(part).removeprefix("-").isdecimal():
             try:
                 value = value[int(part)]
-            except IndexError:
+            except (IndexError, ValueError):  # there is no such element, or it has 5000 digits
                 raise KeyError(key) from None
         else:
             raise KeyError(key)
@@ -63,7 +63,7 @@ def nearest(tree: Typed, key: str) -> str:
     for name, _ in leaves(tree):
         names |= {name[:end]: None for end, char in enumerate(name) if char in ".["}
         names[name] = None
-    near = difflib.get_close_matches(key, names, n=1)
+    near = difflib.get_close_matches(key, filter(None, names), n=1)
     return f"did you mean '{near[0]}'?" if near else ""
 
 

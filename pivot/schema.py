@@ -33,13 +33,18 @@ def schema_text(name: str) -> str:
 
 
 def explain(values: Values, name: str) -> list[str]:
-    """Say each thing in which *values* is not as the schema *name* has it, with line and key."""
+    """Say each thing in which *values* is not as the schema *name* has it, with line and key.
+
+    Nothing is said of a text with `${`, which stands for a value that is not known here.
+    """
     from jsonschema import Draft202012Validator  # noqa: PLC0415  heavy, and for bad days alone
 
     validator = Draft202012Validator(json.loads(schema_text(name)))
     told: dict[str, int] = {}
-    for error in validator.iter_errors(values.value):
-        for position, text in _sentences(_deepest(error), values.value):
+    for error in map(_deepest, validator.iter_errors(values.value)):
+        if error.validator in {"type", "anyOf"} and "${" in str(error.instance):
+            continue
+        for position, text in _sentences(error, values.value):
             line = values.line(position)
             told[f"line {line}: {text}" if line else text] = line or 0
     return sorted(told, key=lambda text: told[text])
@@ -70,14 +75,16 @@ def _sentences(error: ValidationError, tree: Typed) -> Iterator[tuple[Position, 
     known: Mapping[str, object] = schema.get("properties", {})
     match error.validator:
         case "additionalProperties" if isinstance(found, dict):
-            for key in found.keys() - known.keys():
+            for key in sorted(found.keys() - known.keys()):
                 yield (*position, key), f"{where}: unknown key '{key}'{_near(key, known)}"
         case "required" if isinstance(found, dict):
-            for key in set(schema.get("required", ())) - found.keys():
+            for key in sorted(set(schema.get("required", ())) - found.keys()):
                 near = _near(key, found.keys() - known.keys())
                 yield position, f"{where}: '{key}' is missing{near}"
-        case "pattern":
-            yield position, f"{where}: {error.instance!r} has not the form that is expected here"
+        case "pattern":  # of a value, or of the key that leads to it
+            inside = (str(error.instance),) if isinstance(found, dict) else ()
+            text = f"{where}: {error.instance!r} has not the form that is expected here"
+            yield (*position, *inside), text
         case "minItems" | "minProperties":
             yield position, f"{where} must not be empty"
         case "maxProperties":
@@ -104,7 +111,7 @@ def _near(key: str, known: Iterable[str]) -> str:
 def _expectation(schema: Schema) -> str:
     forms = schema.get("anyOf")
     if isinstance(forms, list):
-        return " or ".join(dict.fromkeys(_expectation(form) for form in forms))
+        return " or ".join(filter(None, dict.fromkeys(_expectation(form) for form in forms)))
     types = schema.get("type")
     names = types if isinstance(types, list) else [types]
     return " or ".join(_KINDS.get(str(name), str(name)) for name in names if name != "null")

@@ -78,12 +78,14 @@ class _PipelineFile:
         tree = self.values.value
         if not isinstance(tree, dict) or tree.keys() - {"stages", "vars", "pipeline"}:
             raise Malformed((), "must be a mapping with 'stages'")
+        if not isinstance(tree.get("pipeline", ""), str):
+            raise Malformed(("pipeline",), "must be text")
+        scope = self._scope(tree.get("vars"))
         stages = tree.get("stages")
         if stages is None:
             return
         if not isinstance(stages, dict):
             raise Malformed(("stages",), "must be a mapping")
-        scope = self._scope(tree.get("vars"))
         names: dict[str, str] = {}
         for base, body in stages.items():
             position: Position = ("stages", base)
@@ -98,7 +100,7 @@ class _PipelineFile:
         position: Position = ("stages", base)
         if name in names:
             self._problem(position, f"{base} and {names[name]} both make a stage {name}")
-        elif len(name) > _LONGEST:
+        elif len(posixpath.join(posixpath.dirname(self.document), name)) > _LONGEST:
             self._problem(position, f"{name:.40}… is a name of more than {_LONGEST} characters")
         names[name] = base
 
@@ -127,7 +129,7 @@ class _PipelineFile:
         data = None if path.startswith(("../", "/")) else self.read(path)
         if data is None:
             if needed:
-                self._problem(position, f"{path} is not there")
+                self._problem(position, f"{place(position)}: {path} is not there")
             return {}
         tree = parse_values(data, path).value
         return tree if isinstance(tree, dict) else {}
@@ -142,14 +144,17 @@ class _PipelineFile:
             return
         found: list[str] = []
         matrix = interpolate(body["matrix"], scope, found)
-        self.problems += [_at(self.values, (*position, "matrix"), text) for text in found]
+        for text in found:
+            self._problem((*position, "matrix"), f"{place((*position, 'matrix'))}: {text}")
+        if found:
+            return
         if not isinstance(matrix, dict) or not matrix:
             raise Malformed((*position, "matrix"), "must be a mapping")
         dimensions: list[list[tuple[str, Typed, str]]] = []
         for dimension, choices in matrix.items():
+            if isinstance(choices, dict) and "python" in body:  # each has values of its own there
+                choices = list(choices)  # noqa: PLW2901
             if not isinstance(choices, list) or not choices:
-                if found:
-                    return
                 raise Malformed((*position, "matrix", dimension), "must be a list")
             dimensions.append(
                 [(dimension, c, _part(dimension, n, c)) for n, c in enumerate(choices)]

@@ -49,6 +49,8 @@ def read_stage(
     above = posixpath.dirname(document)
     full, group = posixpath.join(above, name), posixpath.join(above, base)
     if "python" in body:
+        if not isinstance(body["python"], str):
+            raise Malformed(("stages", base, "python"), "must be text")
         return Stage(full, group, document)
     filled: dict[str, Typed] = {}
     for key, value in body.items():
@@ -116,8 +118,11 @@ class _Stage:
         found = self._body.get("wdir", ".")
         if not isinstance(found, str):
             raise self._malformed("wdir", what="must be text")
-        path = posixpath.normpath(posixpath.join(self._base, found))
-        return "" if path == "." else self._path(found, "wdir")
+        if posixpath.normpath(posixpath.join(self._base, found)) == ".":
+            return ""
+        count = len(self._problems)
+        path = self._path(found or ".", "wdir")
+        return path if len(self._problems) == count else self._base
 
     def _path(self, text: str, *inside: str | int) -> str:
         """Make a path of the file a path from the root; it must stay inside the project."""
@@ -141,10 +146,13 @@ class _Stage:
         for path, options, inside in self._items(key, with_options=True):
             if unknown := options.keys() - known:
                 raise self._malformed(*inside, min(unknown), what="is not known")
-            cached, persist = options.get("cache", role is not Role.METRIC), options.get("persist")
-            if not isinstance(cached, bool) or persist not in {None, True, False}:
+            cached = options.get("cache", role is not Role.METRIC)
+            persist = options.get("persist", False)
+            if not isinstance(cached, bool) or not isinstance(persist, bool):
                 raise self._malformed(*inside, what="has options that are not true or false")
-            yield DeclaredOutput(self._path(path, *inside), role, cached, bool(persist))
+            if not isinstance(options.get("desc", ""), str):
+                raise self._malformed(*inside, what="has a description that is not text")
+            yield DeclaredOutput(self._path(path, *inside), role, cached, persist)
 
     def _items(
         self, key: str, *, with_options: bool = False
@@ -188,24 +196,34 @@ class _Stage:
             return (), found
         if not isinstance(found, list):
             raise self._malformed("params", what="must be a list or a mapping")
-        keys: list[ParameterKey] = []
-        for number, item in enumerate(found):
-            if isinstance(item, str):
-                keys.append(ParameterKey(item, self._path(_DEFAULT_FILE, "params"), item))
-                continue
-            if not isinstance(item, dict):
-                raise self._malformed("params", number, what="must be a key")
-            for file, wanted in item.items():
-                if not isinstance(wanted, list | None):
-                    raise self._malformed("params", number, file, what="must be a list")
-                path = self._path(file, "params", number, file)
-                for key in [""] if wanted is None else wanted:
-                    if not isinstance(key, str):
-                        raise self._malformed("params", number, file, what="must list keys")
-                    is_default = path == posixpath.join(self._base, _DEFAULT_FILE)
-                    name = key if is_default and key else f"{path}:{key}".removesuffix(":")
-                    keys.append(ParameterKey(name, path, key))
+        keys = (key for number, item in enumerate(found) for key in self._keys(number, item))
         return tuple(dict.fromkeys(keys)), {}
+
+    def _keys(self, number: int, item: Typed) -> Iterator[ParameterKey]:
+        """List the parameters that one item of a list names."""
+        default = posixpath.join(self._base, _DEFAULT_FILE)
+        if isinstance(item, str):
+            self._check_key(item, number)
+            yield ParameterKey(item, default, item)
+            return
+        if not isinstance(item, dict):
+            raise self._malformed("params", number, what="must be a key")
+        for file, wanted in item.items():
+            if not isinstance(wanted, list | None):
+                raise self._malformed("params", number, file, what="must be a list")
+            path = self._path(file, "params", number, file)
+            if wanted is None:
+                yield ParameterKey(path, path, "")
+                continue
+            for key in wanted:
+                if not isinstance(key, str):
+                    raise self._malformed("params", number, file, what="must list keys")
+                self._check_key(key, number)
+                yield ParameterKey(key if path == default else f"{path}:{key}", path, key)
+
+    def _check_key(self, key: str, number: int) -> None:
+        if not key:
+            self._problems.append((("params", number), "a key must not be empty"))
 
     def _environment(self) -> dict[str, str]:
         found = self._body.get("env", {})
