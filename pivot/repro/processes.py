@@ -5,11 +5,14 @@ The only place besides `git` that starts programs.
 
 from __future__ import annotations
 
+import array
 import contextlib
+import fcntl
 import os
 import select
 import signal
 import subprocess
+import termios
 import threading
 import time
 from dataclasses import dataclass
@@ -29,6 +32,7 @@ _PATIENCE = 0.1
 _GRACE = 2.0
 """Seconds that processes get after each signal, before the next and harder one."""
 _DRAIN = 0.5
+"""Seconds for which those are heard who print on when the command has ended."""
 _SHELL = "/bin/sh"
 
 
@@ -74,8 +78,11 @@ class Processes:
             read_until_end(process, process.stdout.fileno(), tell)
             code = process.wait()
             left = self._stop_group(process.pid)
-            if left:
-                drain(process.stdout.fileno(), tell)
+            drain(process.stdout.fileno(), tell)
+        except BaseException:  # whoever listens is gone
+            self._stop_group(process.pid)
+            process.wait()
+            raise
         finally:
             with self._lock:
                 self._running.discard(process.pid)
@@ -142,24 +149,30 @@ class Processes:
 def read_until_end(
     process: subprocess.Popen[bytes], pipe: int, tell: Callable[[bytes], None]
 ) -> None:
-    """Read until the pipe is closed, or the command ends while others keep the pipe open."""
-    while True:
+    """Read until the pipe is closed, or the command ends while others keep the pipe open.
+
+    Those have a moment to say what they still have to say.
+    """
+    until: float | None = None
+    while until is None or time.monotonic() < until:
         if _readable(pipe, _PATIENCE):
             piece = os.read(pipe, _PIECE)
             if not piece:
                 return
             tell(piece)
-        elif process.poll() is not None:
+        elif until is not None:
             return
+        if until is None and process.poll() is not None:
+            until = time.monotonic() + _DRAIN
 
 
 def drain(pipe: int, tell: Callable[[bytes], None]) -> None:
-    """Read what is left in a pipe whose writers are gone, or do not write any more."""
-    until = time.monotonic() + _DRAIN
-    while time.monotonic() < until and _readable(pipe, 0):
-        piece = os.read(pipe, _PIECE)
-        if not piece:
-            return
+    """Read what is in a pipe at this moment, and no more: others may still write to it."""
+    count = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    left = count[0]
+    while left > 0 and (piece := os.read(pipe, min(left, _PIECE))):
+        left -= len(piece)
         tell(piece)
 
 
