@@ -1,9 +1,9 @@
 """Runs the shell examples of a Markdown page, in order, and compares what they print.
 
 A ```console block holds commands after `$ ` and what they print, where a line `...` stands for any
-lines; a ```bash block is a script that must succeed. A comment directly above a block may say
-`<!-- run: in=DIR exit=CODE before=NAME -->`: where it runs, the exit code of its last command, and
-the event that happens first.
+lines, and times such as `0.1 s` may differ; a ```bash block is a script that must succeed. A
+comment directly above a block may say `<!-- run: in=DIR exit=CODE before=NAME -->`: where it runs,
+the exit code of its last command, and the event that happens first.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ _BLOCK = re.compile(
     r"(?:^<!-- run: (?P<options>.*?) -->\n)?^```(?P<kind>console|bash)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
+_SECONDS = re.compile(r"\b\d+\.\d s\b")
 _PROGRESS = re.compile(r"Transferring \d+ object\(s\), .*")
 """What a terminal shows as a bar, which is gone at the end."""
 
@@ -134,7 +135,8 @@ def _commands(text: str, line: int) -> list[tuple[str, str | None, int]]:
 
 
 def matches(expected: str, printed: str) -> bool:
-    """Compare to the letter; a line `...` stands for any number of lines."""
+    """Compare to the letter but for times; a line `...` stands for any number of lines."""
+    expected, printed = (_SECONDS.sub("0.0 s", text) for text in (expected, printed))
     parts = [re.escape(part) for part in re.split(r"^\.\.\.\n", expected, flags=re.MULTILINE)]
     return re.fullmatch(r"(?:.*\n)*".join(parts), printed) is not None
 

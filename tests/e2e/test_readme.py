@@ -15,7 +15,6 @@ from pivot import __version__
 from pivot.errors import MEANINGS
 from tests.conftest import ROOT, Command
 from tests.documentation import Shell, install_commands, run_page
-from tests.projects import ProjectBuilder
 from tests.servers import S3Server, seaweedfs
 
 
@@ -29,8 +28,6 @@ def _own_server(tmp_path: Path) -> Iterator[S3Server]:
 def test_the_examples_of_the_readme_do_what_they_say(
     tmp_path: Path, own_server: S3Server, bare_pivot: Command
 ) -> None:
-    developer = tmp_path / "developer"
-    ProjectBuilder(developer).stage("train", {f"out/{n}.bin": b"%d" % n for n in range(3)})
     environment = bare_pivot.environment | own_server.environment()
     environment |= {"PATH": install_commands(tmp_path / "bin", [sys.executable, "-m", "pivot"])}
 
@@ -43,8 +40,9 @@ def test_the_examples_of_the_readme_do_what_they_say(
 
     count = run_page(page, Shell(tmp_path, environment, events=events))
 
-    assert count == 5
-    assert (tmp_path / "teammate/out/2.bin").read_bytes() == b"2"
+    assert count == 8
+    counts = (tmp_path / "teammate/counts.txt").read_text().split()
+    assert counts == ["1", "ape", "2", "bee", "1", "cat"]
 
 
 def test_the_readme_has_every_exit_code() -> None:
