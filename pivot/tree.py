@@ -94,7 +94,7 @@ class Tree:
     def remove(self, path: str) -> None:
         """Remove a file, a link or a directory with all that is in it, if it is there.
 
-        Raises as `open` does.
+        Directories may be read-only. Raises as `open` does.
         """
         above, name = self.parent(path)
         if above is None:
@@ -102,7 +102,7 @@ class Tree:
         try:
             found = os.stat(name, dir_fd=above, follow_symlinks=False)
             if stat.S_ISDIR(found.st_mode):
-                shutil.rmtree(name, dir_fd=above)
+                _remove_directory(name, above)
             else:
                 os.unlink(name, dir_fd=above)
         except FileNotFoundError:
@@ -134,3 +134,15 @@ class Tree:
                 hint=f"replace {place} by a directory, or keep the cache elsewhere: cache.dir",
             )
         return Blocked(f"{place} is a file where a directory is needed", hint="move it away")
+
+
+def _remove_directory(name: str, above: int) -> None:
+    try:
+        shutil.rmtree(name, dir_fd=above)
+    except PermissionError:
+        os.chmod(name, 0o700, dir_fd=above)
+        for _, directories, _, place in os.fwalk(name, dir_fd=above):
+            for inner in directories:
+                if stat.S_ISDIR(os.stat(inner, dir_fd=place, follow_symlinks=False).st_mode):
+                    os.chmod(inner, 0o700, dir_fd=place)
+        shutil.rmtree(name, dir_fd=above)

@@ -132,13 +132,15 @@ class Keeper:
         return digest, size
 
     def _link(self, output: Output) -> None:
-        """Let the workspace share the bytes of the cache."""
+        """Let the workspace share the bytes of the cache, but for directories made read-only."""
         files = [file for file in files_of(output) if not self._is_linked(file)]
         steps = tuple((file, Step.REPLACE) for file in files)
         plan = OutputPlan(output, "", "", steps)
         done = place((plan,), self.root, cache=self.cache, scratch=self.scratch, links=self.links)
         for placed in done:
             if placed.error is not None:
+                if isinstance(placed.error.__cause__, PermissionError):
+                    return
                 raise placed.error
         self._remember(files)
 
