@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import re
+import secrets
 import stat
-import tempfile
 from typing import TYPE_CHECKING, TypeAlias
 
 from pivot import manifests
@@ -215,18 +216,22 @@ def write_atomically(path: Path, data: bytes) -> None:
     try:
         target = path.resolve()
         target.parent.mkdir(parents=True, exist_ok=True)
-        mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
-        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        mode = target.stat().st_mode & 0o777 if target.exists() else None
+        aside = target.parent / f".{target.name}.{secrets.token_hex(4)}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         try:
-            with open(descriptor, "wb") as file:
+            with open(os.open(aside, flags, 0o666), "wb") as file:
+                with contextlib.suppress(OSError):
+                    fcntl.flock(file.fileno(), fcntl.LOCK_EX)  # see remove_torn
                 file.write(data)
-                os.fchmod(file.fileno(), mode)
+                if mode is not None:
+                    os.fchmod(file.fileno(), mode)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(name, target)
+                os.replace(aside, target)
         except BaseException:
             with contextlib.suppress(OSError):
-                os.unlink(name)
+                os.unlink(aside)
             raise
     except OSError as error:
         raise local_error(error, path) from error
@@ -234,7 +239,12 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise LocalError(f"{path}: {error}") from error
 
 
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
+def remove_torn(directory: Path, name: str) -> None:
+    """Remove what `write_atomically` began in *directory* and was killed over.
+
+    *name* is a pattern for the files that were to be written. What is still being written stays.
+    """
+    for aside in directory.glob(f".{name}.{'[0-9a-f]' * 8}"):
+        with contextlib.suppress(OSError), open(aside, "rb") as file:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            aside.unlink()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pivot.checkout import find_damaged
+from pivot.documents import remove_torn
 from pivot.errors import PivotError
 from pivot.git import tracked_paths
 from pivot.gitignore import update_gitignore
@@ -163,10 +164,16 @@ class Run:
 
     def _recover(self) -> Unfinished:
         """Stop what a killed run left running, and know which stages it left half done."""
-        unfinished = Unfinished(self.session.project.pivot / "cache" / "unfinished")
+        pivot = self.session.project.pivot
+        unfinished = Unfinished(pivot / "cache" / "unfinished")
         left = unfinished.left()
         if left and stop_marked(set(left.values())):
             self._note("Stopped commands of a run that was killed")
+        for stage in left:
+            above, _, name = stage.rpartition("/")
+            remove_torn(pivot / "stages" / above, f"{name}.lock")
+        remove_torn(pivot / "cache", "remembered.json")
+        remove_torn(self.root, ".gitignore")
         return unfinished
 
     def _may_begin(self, plans: Mapping[str, StagePlan]) -> bool:
