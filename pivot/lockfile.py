@@ -124,7 +124,8 @@ class _Lock:
             self.problems.append(f"{place}.key must be text, not {kind(key)}")
             return
         tag = self._tag(key)
-        old = tag is None and "empty_dirs" not in entry
+        # Our own locks have no tags, and say what their stage's command is.
+        old = tag is None and "empty_dirs" not in entry and "cmd" not in self.manifest
         output = read_output(entry, path, self.document, place, self.problems, old=old)
         if isinstance(output, Directory) and "key" not in entry:
             files = tuple(replace(file, lenient=True) for file in output.files)

@@ -61,7 +61,7 @@ def load_pipeline(documents: Iterable[str], read: Reader) -> Pipeline:
 
 
 def find_problems(stages: Iterable[Stage]) -> list[str]:
-    """Say which outputs two stages make, or lie inside of another output."""
+    """Say which outputs two stages make, lie inside of another output, or hold a `pivot.yaml`."""
     makers: dict[str, Stage] = {}
     problems = []
     stages = list(stages)
@@ -77,6 +77,12 @@ def find_problems(stages: Iterable[Stage]) -> list[str]:
             f"{_place(stage)}: {path} is inside {above}, an output of {makers[above].name}"
             for above in _parents(path)
             if above in makers
+        ]
+    for document in sorted({stage.document for stage in stages}):
+        problems += [
+            f"{_place(makers[path])}: {path} would replace {document}"
+            for path in (document, *_parents(document))
+            if path in makers
         ]
     return list(dict.fromkeys(problems))
 
