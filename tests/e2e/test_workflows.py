@@ -47,8 +47,8 @@ class Team:
         self.git("commit", "--quiet", "--message", "Update pipeline outputs", cwd=name)
         self.git("push", "--quiet", cwd=name)
 
-    def run(self, *arguments: str, cwd: str) -> Done:
-        return self.pivot(*arguments, cwd=self.root / cwd)
+    def run(self, *arguments: str, cwd: str, **variables: str) -> Done:
+        return self.pivot(*arguments, cwd=self.root / cwd, **variables)
 
 
 def repro(project: Path, version: int) -> None:
@@ -104,49 +104,118 @@ def _own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         yield server
 
 
-def test_every_example_of_the_guide_does_what_it_says(team: Team, own_server: S3Server) -> None:
-    folder = team.root / "mnt"
+TRAIN = """\
+import sys
+
+rows = open("data/clean.csv").read().splitlines()
+with open("model/best.pkl", "w") as file:
+    file.write(f"weights for rate {sys.argv[2]}\\n")
+print(f"learning rate {sys.argv[2]}, {len(rows)} rows")
+"""
+DRAW = """\
+text = open("model/best.pkl").read().strip()
+with open("plots/loss.svg", "w") as file:
+    file.write(f"<svg><text>{text}</text></svg>\\n")
+"""
+FILES = {
+    "pivot.yaml": """\
+stages:
+  prep:
+    cmd: sort raw.csv > data/clean.csv
+    deps: [raw.csv]
+    outs: [data/clean.csv]
+  train:
+    cmd: python3 train.py --lr ${lr}
+    deps: [train.py, data/clean.csv]
+    params: [lr]
+    outs: [model/best.pkl]
+  plot:
+    cmd: python3 plot.py
+    deps: [plot.py, model/best.pkl]
+    plots: [plots/loss.svg]
+""",
+    "params.yaml": "lr: 0.1\n",
+    "raw.csv": "3,4\n1,2\n",
+    "train.py": TRAIN,
+    "plot.py": DRAW,
+}
+
+
+@pytest.fixture(name="beginners")
+def _beginners(tmp_path: Path, bare_pivot: Command) -> Team:
+    """A developer who has written a pipeline, and has neither run nor committed anything."""
+    team = Team(tmp_path, bare_pivot)
+    team.git("init", "--quiet", "--bare", "--initial-branch=main", "team.git")
+    project = team.clone("developer")
+    team.git("checkout", "--quiet", "-b", "main", cwd="developer")
+    team.git("commit", "--quiet", "--allow-empty", "--message", "Begin", cwd="developer")
+    team.git("push", "--quiet", "--set-upstream", "origin", "main", cwd="developer")
+    for name, text in FILES.items():
+        (project / name).write_text(text)
+    return team
+
+
+def shell_path(directory: Path) -> str:
+    """Let a shell find our commands, and `python3` that runs us."""
+    ours, _, others = install_commands(directory, [sys.executable, "-m", "pivot"]).partition(":")
+    return f"{ours}:{Path(sys.executable).parent}:{others}"
+
+
+def test_every_example_of_the_guide_does_what_it_says(
+    beginners: Team, own_server: S3Server
+) -> None:
+    folder = beginners.root / "mnt"
     (folder / "pivot-cache").mkdir(parents=True)
-    teammate = team.root / "teammate"
-    lost = digest(b"weights, version 0002")
+    developer, teammate = beginners.root / "developer", beginners.root / "teammate"
+
+    def forget(text: str) -> str:
+        """Take the model for a rate out of the teammate's workspace and cache."""
+        name = digest(f"weights for rate {text}\n".encode())
+        (teammate / MODEL).unlink()
+        (teammate / ".pivot/cache/files" / name[:2] / name[2:]).unlink()
+        return name
+
+    def lose() -> None:
+        forget("0.1")
 
     def edit() -> None:
         (teammate / MODEL).unlink()
         (teammate / MODEL).write_bytes(b"tuned by hand")
 
-    def lose() -> None:
-        name = digest(b"weights, version 0001")
-        (teammate / MODEL).unlink()
-        (teammate / ".pivot/cache/files" / name[:2] / name[2:]).unlink()
-
     def wipe() -> None:
-        for name in ("data", "model", "plots", ".pivot/cache"):
-            shutil.rmtree(teammate / name)
+        for name in ("data", "model", "plots", "raw.csv", ".pivot/cache"):
+            path = teammate / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def miss() -> None:
-        (teammate / MODEL).unlink()
-        (teammate / ".pivot/cache/files" / lost[:2] / lost[2:]).unlink()
-        key = f"pivot-cache/files/{lost[:2]}/{lost[2:]}"
-        buckets.delete(own_server, "my-bucket", key)
+        name = forget("0.2")
+        buckets.delete(own_server, "my-bucket", f"pivot-cache/files/{name[:2]}/{name[2:]}")
 
-    runs = iter((2, 3))
-    path = install_commands(team.root / "bin", [sys.executable, "-m", "pivot"])
+    def rate(text: str) -> None:
+        (developer / "params.yaml").write_text(f"lr: {text}\n")
+
+    def again() -> None:
+        rate("0.3")
+        assert beginners.run("repro", cwd="developer", PATH=path).code == 0
+
+    path = shell_path(beginners.root / "bin")
     shell = Shell(
-        team.root,
-        team.pivot.environment | own_server.environment() | {"PATH": path},
+        beginners.root,
+        beginners.pivot.environment | own_server.environment() | {"PATH": path},
         {"/mnt/team": str(folder), "https://s3.lab.example.org": own_server.url},
         {
             "edit": edit,
             "lose": lose,
             "wipe": wipe,
             "miss": miss,
-            "repro": lambda: repro(team.root / "developer", next(runs)),
+            "lr": lambda: rate("0.2"),
+            "repro": again,
         },
     )
 
     count = run_page((ROOT / "docs" / "guide.md").read_text(encoding="utf-8"), shell)
 
-    assert count > 40
+    assert count > 60
 
 
 @pytest.mark.parametrize(
