@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -163,7 +164,6 @@ class Keeper:
             raise StageFailed(f"{output.path} is a symlink to a directory, and is to persist")
         for file in files_of(found) if found is not None else ():
             above, name = tree.parent(file.path)
-            aside = f".pivot-{secrets.token_hex(8)}"
             source = self.root / file.path
             try:
                 status = source.lstat()
@@ -171,7 +171,19 @@ class Keeper:
                     os.chmod(name, status.st_mode | 0o200, dir_fd=above)
                     continue
                 mode = 0o755 if file.executable else 0o644
-                copy_file(source, aside, mode=mode, directory=above)
-                os.rename(aside, name, src_dir_fd=above, dst_dir_fd=above)
+                self._copy(source, name, mode=mode, directory=above)
             except OSError as error:
                 raise local_error(error, file.path) from error
+
+    def _copy(self, source: Path, name: str, *, mode: int, directory: int | None) -> None:
+        """Replace the file *name* in *directory* by a copy of *source*."""
+        aside = self.scratch.directory() / secrets.token_hex(8)
+        copy_file(source, str(aside), mode=mode)
+        try:
+            os.rename(aside, name, dst_dir_fd=directory)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            beside = f".pivot-{secrets.token_hex(8)}"
+            copy_file(source, beside, mode=mode, directory=directory)
+            os.rename(beside, name, src_dir_fd=directory, dst_dir_fd=directory)
