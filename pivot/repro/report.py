@@ -92,7 +92,7 @@ def _failure_lines(stage: StageResult) -> Iterator[str]:
     """Say how a command failed, and what it said last."""
     yield f"Error: {printable(str(stage.error))}; it said last:"
     for line in stage.tail:
-        yield f"  {printable(line.expandtabs())}"
+        yield f"  | {printable(line.expandtabs())}"  # GitHub trims, and takes '::' for a command
 
 
 def _stage_tree(stage: StageResult) -> Json:
