@@ -172,7 +172,7 @@ def _dependency_changes(stage: Stage, lock: StageLock, found: Found) -> Iterator
             yield f"{path} is a new dependency"
         elif path in found.dependencies and found.dependencies[path].digest != before[path].digest:
             yield f"{path} changed{_inside(before[path], found.dependencies[path])}"
-    for path in before.keys() - set(stage.dependencies):
+    for path in sorted(before.keys() - set(stage.dependencies)):
         yield f"{path} is no dependency any more"
 
 
@@ -199,5 +199,5 @@ def _declaration_changes(stage: Stage, lock: StageLock) -> Iterator[str]:
             yield f"{path} is a new output"
         elif recorded[path] != cached:
             yield f"{path} is {'now' if cached else 'no longer'} kept in the cache"
-    for path in recorded.keys() - declared.keys():
+    for path in sorted(recorded.keys() - declared.keys()):
         yield f"{path} is no output any more"

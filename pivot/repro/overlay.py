@@ -34,34 +34,39 @@ def overlay(
     for output in recorded:
         files |= {file.path: file for file in files_of(output) if _within(file.path, path)}
     if path in files:
-        return files[path]
+        file = _sized(files[path], size)
+        return replace(file, executable=file.executable or None)
     empty = {
         name
         for output in (seen, *recorded)
         if isinstance(output, Directory)
-        for name in output.empty
+        for name in (output.empty if output is seen or _holds(output) else (output.path,))
         if _within(name, path) and (output is not seen or not _covered(name, places))
     }
-    whole = [output for output in recorded if output.path == path]
-    if not files and not empty and not whole:
+    if not files and not empty:
         return None
-    filled = {above for name in files for above in _above(name)}
-    return _directory(path, files.values(), empty - filled, size)
+    filled = {above for name in (*files, *empty) for above in _above(name)}
+    return _directory(path, files.values(), empty - filled - {path}, size)
+
+
+def _holds(output: Directory) -> bool:
+    return bool(output.files or output.empty)
 
 
 def _directory(
     path: str, files: Iterable[File], empty: Iterable[str], size: Callable[[Digest], int | None]
 ) -> Directory:
     members = tuple(
-        replace(
-            file,
-            executable=bool(file.executable),
-            size=file.size if file.size is not None else size(file.digest),
-        )
+        replace(_sized(file, size), executable=bool(file.executable))
         for file in sorted(files, key=lambda each: each.path)
     )
     bare = tuple(sorted(empty))
     return Directory(path, tree_digest(members, bare, above=path), members, bare)
+
+
+def _sized(file: File, size: Callable[[Digest], int | None]) -> File:
+    known = file.size if file.size is not None else size(file.digest)
+    return replace(file, size=known, lenient=False)
 
 
 def _within(path: str, above: str) -> bool:
