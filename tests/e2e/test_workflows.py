@@ -218,6 +218,82 @@ def test_every_example_of_the_guide_does_what_it_says(
     assert count > 60
 
 
+SCRIPTS = {
+    "prepare.py": """\
+import sys
+
+source, target = sys.argv[1:]
+open(target, "w").writelines(sorted(open(source)))
+""",
+    "train.py": """\
+import json
+import sys
+
+rate = float(sys.argv[2])
+print(f"rate {rate}")
+json.dump({"weight": 2 * rate}, open("model.json", "w"))
+""",
+    "evaluate.py": """\
+import json
+
+weight = json.load(open("model.json"))["weight"]
+open("metrics.json", "w").write(f'{{"loss": {round(1 - weight, 3)}}}\\n')
+open("loss.svg", "w").write(f"<svg><text>{weight}</text></svg>\\n")
+""",
+    "report.py": """\
+print(open("metrics.json").read(), open("loss.svg").read())
+""",
+}
+
+
+def test_every_example_of_the_page_on_pipelines_does_what_it_says(
+    tmp_path: Path, bare_pivot: Command
+) -> None:
+    page = (ROOT / "docs" / "pipeline.md").read_text(encoding="utf-8")
+    team = Team(tmp_path, bare_pivot)
+    project = tmp_path / "project"
+    (tmp_path / "mnt/pivot-cache").mkdir(parents=True)
+    (project / "data").mkdir(parents=True)
+    team.git("init", "--quiet", "--initial-branch=main", cwd="project")
+    team.run("init", cwd="project")
+    (project / "pivot.yaml").write_text(page.split("```yaml\n")[1].split("```")[0])
+    (project / "params.yaml").write_text("train:\n  lr: 0.1\n  epochs: 5\n")
+    (project / "data/raw.csv").write_text("3,4\n1,2\n")
+    for name, text in SCRIPTS.items():
+        (project / name).write_text(text)
+    report = SCRIPTS["report.py"]
+
+    def rate() -> None:
+        (project / "params.yaml").write_text("train:\n  lr: 0.2\n  epochs: 5\n")
+
+    def write_report(text: str, where: str = "project") -> Callable[[], None]:
+        def write() -> None:
+            (tmp_path / where / "report.py").write_text(text)
+
+        return write
+
+    def mend() -> None:
+        (project / "report.py").write_text(report)
+        (project / "report.log").unlink()
+
+    shell = Shell(
+        tmp_path,
+        team.pivot.environment | {"PATH": shell_path(tmp_path / "bin")},
+        {"/mnt/team": f"{tmp_path}/mnt"},
+        {
+            "rate": rate,
+            "stray": write_report(f"{report}open('report.log', 'w').write('done')\n"),
+            "break": write_report(f"{report}raise SystemExit('no loss to report')\n"),
+            "mend": mend,
+            "review": write_report(f"{report}print('reviewed')\n", "reviewer"),
+        },
+    )
+
+    count = run_page(page, shell)
+
+    assert count > 15
+
+
 @pytest.mark.parametrize(
     ("page", "said"),
     [
