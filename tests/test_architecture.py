@@ -66,7 +66,7 @@ RUNGS = (
     "progress",
     "repro repro.overlay repro.exclusive repro.processes repro.schedule repro.strays",
     "repro.decide",
-    "repro.keeping repro.supplies",
+    "repro.before repro.keeping repro.supplies",
     "repro.planner",
     "repro.results",
     "repro.watcher",

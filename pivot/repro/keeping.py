@@ -57,12 +57,18 @@ class Keeper:
     def save(self, path: str) -> list[File]:
         """Put what stands at *path* into the cache, since it is to go; list what it did not have.
 
-        Raises `LocalError`.
+        What has no content of its own, such as a symlink, is no loss. Raises `LocalError`, and
+        `StageFailed` for what cannot be kept.
         """
+        if not _is_content(self.root / path):
+            return []
         try:
             found = self.observer.look(path)
-        except PivotError:
-            return []  # neither file nor directory, or not to be read: not the work of a person
+        except PivotError as error:
+            raise StageFailed(
+                f"{path} is in the way and cannot be kept: {error.message}",
+                hint=f"move {path} away, or remove it",
+            ) from error
         files = {file.digest: file for file in files_of(found)} if found is not None else {}
         held = self.cache.stat(files)
         lacking = [file for digest, file in files.items() if digest not in held]
@@ -70,6 +76,18 @@ class Keeper:
             self.cache.add(self.root / file.path)
         self.cache.publish()
         return lacking
+
+    def save_all(self, paths: Sequence[str]) -> tuple[Output, ...]:
+        """Put all that stands at *paths* into the cache and say what it is; raises as `save`."""
+        for path in paths:
+            self.save(path)
+        looked = [self.observer.look(path) for path in paths]
+        return tuple(found for found in looked if found is not None)
+
+    def holds(self, outputs: Sequence[Output]) -> bool:
+        """Tell whether the cache has all of *outputs*."""
+        files = {file.digest for output in outputs for file in files_of(output)}
+        return len(self.cache.stat(files)) == len(files)
 
     def make_way(self, stage: Stage) -> None:
         """Remove what *stage* will make, and make the directories that it goes to.
@@ -187,3 +205,11 @@ class Keeper:
             beside = f".pivot-{secrets.token_hex(8)}"
             copy_file(source, beside, mode=mode, directory=directory)
             os.rename(beside, name, src_dir_fd=directory, dst_dir_fd=directory)
+
+
+def _is_content(place: Path) -> bool:
+    try:
+        mode = place.lstat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISREG(mode) or stat.S_ISDIR(mode)

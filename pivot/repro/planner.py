@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pivot.errors import InvalidDocument, LocalError, PivotError, RemoteError, StageFailed
+from pivot.errors import InvalidDocument, PivotError, RemoteError, StageFailed
 from pivot.parameters import look_up, nearest
 from pivot.project import related
 from pivot.repro.decide import Decision, Found, Has, OutputState, Verdict, decide
@@ -176,7 +176,7 @@ class Planner:
         path = entry.output.path
         try:
             now = self.observer.look(path)
-        except LocalError:
+        except PivotError:
             return OutputState(Has.NOWHERE, exists=True)
         if now is not None and now.digest == entry.output.digest:
             return OutputState(Has.PLACE, exists=True)

@@ -11,6 +11,7 @@ from pivot.checkout import place_selection
 from pivot.errors import ObjectMissing, PivotError, StageFailed
 from pivot.lock_writer import Record, write_lock
 from pivot.plan import Existing
+from pivot.repro.before import Before
 from pivot.repro.decide import Has, Verdict
 from pivot.repro.results import StageResult, State
 from pivot.repro.strays import find_strays
@@ -54,6 +55,7 @@ class Runner:
     def __post_init__(self) -> None:
         self._known = self.references.paths()
         self._half_done = self.unfinished.left()
+        self._before = Before(self.unfinished.directory)
         self._strays: set[str] = set()
         stages = self.planner.pipeline.stages.values()
         self._declared = {path for stage in stages for path in stage.reads}
@@ -64,14 +66,14 @@ class Runner:
         """Do what a stage needs that does not run: nothing, or restore its outputs."""
         name = plan.stage.name
         if plan.decision.verdict is Verdict.SKIP:
-            self.unfinished.end(name)
+            self._end(name)
             return StageResult(name, plan.decision, State.UNCHANGED)
         try:
             warnings = self._save_edits(plan, [entry.output.path for entry in plan.restore])
             self.restore(plan.restore)
         except PivotError as error:
             return StageResult(name, plan.decision, State.FAILED, error=error)
-        self.unfinished.end(name)
+        self._end(name)
         return StageResult(name, plan.decision, State.RESTORED, warnings=tuple(warnings))
 
     def restore(self, entries: Iterable[Reference]) -> None:
@@ -119,8 +121,9 @@ class Runner:
         self._place_inputs(stage)
         found = self.planner.look_again(stage)
         warnings = self._save_edits(plan, [o.path for o in stage.outputs if not o.persist])
+        self._note_before(stage)
         since = self.unfinished.begin(stage.name, self.processes.token)
-        self._prepare(stage)
+        self.keeper.make_way(stage)
         self.watcher.begin(stage.name, plan.decision)
         warnings += self._run_commands(stage)
         made = self.keeper.keep(stage)
@@ -132,7 +135,7 @@ class Runner:
         root = self.session.project.root
         dependencies = tuple(found.dependencies.values())
         write_lock(root, Record(stage, found.parameters or {}, dependencies, made))
-        self.unfinished.end(stage.name)
+        self._end(stage.name)
         self.planner.made(stage)
         return warnings
 
@@ -168,19 +171,22 @@ class Runner:
                 )
         return warnings
 
-    def _prepare(self, stage: Stage) -> None:
-        if stage.name in self._half_done:  # what is to persist may be half written
-            persist = [output.path for output in stage.outputs if output.persist]
-            self.keeper.remove(persist)
-            lock = self.planner.locks.get(stage.name)
-            if lock is not None:
-                recorded = [
-                    Reference(output, stage.name, lock.document, is_stage=True)
-                    for output in lock.outputs
-                    if output.path in persist
-                ]
-                self.restore(e for e in recorded if self.supplies.has(e.output) is Has.CACHE)
-        self.keeper.make_way(stage)
+    def _note_before(self, stage: Stage) -> None:
+        """Know what is to persist, or put it back as it was before a command that did not end."""
+        persist = [output.path for output in stage.outputs if output.persist]
+        if not persist:
+            return
+        before = self._before.read(stage.name) if stage.name in self._half_done else None
+        if before is None or not self.keeper.holds(before):
+            self._before.write(stage, self.keeper.save_all(persist))
+            return
+        self.keeper.remove(persist)
+        document = f"what {stage.name} began with"
+        self.restore(Reference(o, stage.name, document, is_stage=True) for o in before)
+
+    def _end(self, name: str) -> None:
+        self.unfinished.end(name)
+        self._before.end(name)
 
     def _run_commands(self, stage: Stage) -> list[str]:
         tail = _Tail()
