@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pivot.errors import local_error
+from pivot.objects import digest_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,10 +36,12 @@ def exclusive(file: Path, waiting: Callable[[str], None]) -> Iterator[None]:
     try:
         _take(descriptor, waiting)
         _say_who(descriptor)
-        yield
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                os.ftruncate(descriptor, 0)
     finally:
-        with contextlib.suppress(OSError):
-            os.ftruncate(descriptor, 0)
         os.close(descriptor)
 
 
@@ -121,4 +124,4 @@ class Unfinished:
         return found
 
     def _path(self, stage: str) -> Path:
-        return self.directory / f"{stage.replace('/', '%')}.json"
+        return self.directory / f"{digest_bytes(stage.encode())}.json"

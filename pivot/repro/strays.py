@@ -36,7 +36,7 @@ def find_strays(root: Path, since: int, known: Collection[str]) -> list[str]:
                         continue
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(path)
-                    elif entry.stat(follow_symlinks=False).st_ctime_ns >= since:
+                    elif _is_newer(entry, since):
                         changed.append(path)
         except OSError:
             continue
@@ -47,3 +47,10 @@ def find_strays(root: Path, since: int, known: Collection[str]) -> list[str]:
     except PivotError:
         ignored = set()
     return sorted(path for path in changed if path not in ignored)
+
+
+def _is_newer(entry: os.DirEntry[str], since: int) -> bool:
+    try:
+        return entry.stat(follow_symlinks=False).st_ctime_ns >= since
+    except OSError:
+        return False  # gone since the directory was read
