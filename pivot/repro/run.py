@@ -172,6 +172,7 @@ class Run:
         for stage in left:
             above, _, name = stage.rpartition("/")
             remove_torn(pivot / "stages" / above, f"{name}.lock")
+        remove_torn(unfinished.directory, "*.before")
         remove_torn(pivot / "cache", "remembered.json")
         remove_torn(self.root, ".gitignore")
         return unfinished
