@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 _BEGIN = "# Outputs in Pivot's cache; 'pivot repro' and 'pivot track' keep this block up to date"
 _END = "# End of Pivot's outputs"
-_BLOCK = re.compile(rf"^{re.escape(_BEGIN)}\n(.*?)^{re.escape(_END)}$\n?", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(
+    rf"^{re.escape(_BEGIN)}\r?\n(?:(?!{re.escape(_BEGIN)}).*\n)*?{re.escape(_END)}\r?(?:\n|\Z)",
+    re.MULTILINE,
+)
 
 
 def update_gitignore(root: Path, paths: Iterable[str]) -> bool:
@@ -26,7 +29,7 @@ def update_gitignore(root: Path, paths: Iterable[str]) -> bool:
         return False
     file = root / ".gitignore"
     try:
-        before = file.read_text(encoding="utf-8", errors="surrogateescape") if file.exists() else ""
+        before = file.read_bytes().decode("utf-8", "surrogateescape") if file.exists() else ""
     except OSError as error:
         raise local_error(error, file) from error
     after = render_gitignore(before, paths)
@@ -42,7 +45,8 @@ def render_gitignore(text: str, paths: Iterable[str]) -> str:
     block = "".join(f"{line}\n" for line in (_BEGIN, *lines, _END)) if lines else ""
     found = _BLOCK.search(text)
     if found:
-        return text[: found.start()] + block + text[found.end() :]
+        rest = _BLOCK.sub("", text[found.end() :])  # of a merge there may be two
+        return text[: found.start()] + block + rest
     if not block:
         return text
     if text and not text.endswith("\n"):
@@ -53,5 +57,7 @@ def render_gitignore(text: str, paths: Iterable[str]) -> str:
 def pattern(path: str) -> str:
     """Write *path* as a line that means it and nothing else (gitignore(5))."""
     escaped = re.sub(r"([\\*?\[])", r"\\\1", path)
-    escaped = re.sub(r"( +)$", lambda blanks: "\\ " * len(blanks[1]), escaped)
+    escaped = re.sub(r"( +)\Z", lambda blanks: "\\ " * len(blanks[1]), escaped)
+    escaped = re.sub(r"\r\Z", "[\r]", escaped)  # git takes it for a part of the line's end
+    escaped = escaped.replace("\n", "[[:cntrl:]]")  # there is no way to write it in a line
     return f"/{escaped}"
