@@ -73,6 +73,7 @@ class Scene:
         (self.root / ".pivot").mkdir(parents=True)
         (self.root / "sub").mkdir()
         (self.root / ".pivot/.gitignore").write_text("cache\nlocks\n")
+        (self.root / "history.txt").write_text("old\n")
         (self.root / "pivot.yaml").write_text(ROOT)
         (self.root / "sub/pivot.yaml").write_text(INNER)
         environment = self.pivot.environment
@@ -186,9 +187,9 @@ def test_what_a_killed_run_was_writing_is_removed(tmp_path: Path) -> None:
     place.edit(1)
     place.run(1)
     clean = place.own_files(), tree(place.root)
-    torn = [".pivot/cache/.remembered.json.0123abcd", "..gitignore.0123abcd"]
+    torn = [".pivot/cache/.remembered.json", ".pivot/cache/unfinished/.1.before", "..gitignore"]
     for name in torn:
-        (place.root / name).touch()
+        (place.root / f"{name}.0123abcd").touch()
     busy = place.root / "..gitignore.4567cdef"
     with busy.open("w") as file:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX)
