@@ -176,11 +176,11 @@ class Planner:
         path = entry.output.path
         try:
             now = self.observer.look(path)
-        except PivotError:
-            return OutputState(Has.NOWHERE, exists=True)
+            exists = now is not None
+        except PivotError:  # a loop of symlinks, a pipe, not to be read: not what is recorded
+            now, exists = None, True
         if now is not None and now.digest == entry.output.digest:
             return OutputState(Has.PLACE, exists=True)
-        exists = now is not None
         lock = self.locks[entry.owner]
         if any(output.path == path for output in lock.uncached):
             return OutputState(Has.NOWHERE, exists)
