@@ -89,7 +89,7 @@ def _without_orphans(
             names |= stage_names(path.read_bytes(), path.relative_to(root).as_posix())
         except (OSError, PivotError):
             return locks
-    known = {lock.stage for lock in locks if lock.stage.partition("@")[0] in names}
+    known = {lock.stage for lock in locks if names & {lock.stage, lock.stage.partition("@")[0]}}
     return [
         lock
         for lock in locks

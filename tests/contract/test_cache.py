@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pivot.cache import Cache
-from pivot.errors import ObjectDamaged
+from pivot.errors import LocalError, ObjectDamaged
 from pivot.objects import Content, Digest, digest_bytes, object_name
 from pivot.transfer import for_each
 
@@ -271,3 +271,87 @@ def test_many_runs_may_store_at_once(tmp_path: Path) -> None:
 
     assert len(dict(Cache(tmp_path).scan())) == 101
     assert not (tmp_path / "tmp").exists()
+
+
+@pytest.mark.parametrize("size", [0, 1, 3_000_000])
+def test_what_is_added_is_there_byte_for_byte(tmp_path: Path, size: int) -> None:
+    data = os.urandom(size)
+    (tmp_path / "source").write_bytes(data)
+    with Cache(tmp_path / "cache") as cache:
+        added = cache.add(tmp_path / "source")
+
+    assert added == (digest_bytes(data), size)
+    assert cache.path(added[0]).read_bytes() == data
+    assert files(tmp_path / "cache") == [object_name(added[0])]
+
+
+def test_what_is_added_is_not_the_source_itself(tmp_path: Path) -> None:
+    (tmp_path / "source").write_bytes(DATA)
+    with Cache(tmp_path / "cache") as cache:
+        cache.add(tmp_path / "source")
+    (tmp_path / "source").write_bytes(b"changed")
+
+    assert cache.path(DIGEST).read_bytes() == DATA
+
+
+@pytest.mark.parametrize(("executable", "mode"), [(False, 0o444), (True, 0o555)])
+def test_what_is_added_is_read_only(tmp_path: Path, executable: bool, mode: int) -> None:
+    (tmp_path / "source").write_bytes(DATA)
+    (tmp_path / "source").chmod(0o777)
+    with Cache(tmp_path / "cache") as cache:
+        cache.add(tmp_path / "source", executable=executable)
+
+    assert cache.path(DIGEST).stat().st_mode & 0o7777 == mode
+
+
+def test_what_is_added_has_a_name_only_with_publish(tmp_path: Path) -> None:
+    (tmp_path / "source").write_bytes(DATA)
+    with Cache(tmp_path / "cache") as cache:
+        cache.add(tmp_path / "source")
+        before = cache.stat([DIGEST])
+        cache.publish()
+        after = cache.stat([DIGEST])
+
+    assert (before, after) == ({}, {DIGEST: len(DATA)})
+
+
+def test_what_is_added_twice_is_one_object(tmp_path: Path) -> None:
+    (tmp_path / "source").write_bytes(DATA)
+    with Cache(tmp_path / "cache") as cache:
+        cache.add(tmp_path / "source")
+        cache.publish()
+        first = cache.path(DIGEST).stat().st_ino
+        cache.add(tmp_path / "source", executable=True)
+        cache.receive(DIGEST, content(DATA), None)
+
+    assert cache.path(DIGEST).stat().st_ino == first
+    assert files(tmp_path / "cache") == [object_name(DIGEST)]
+
+
+@pytest.mark.parametrize("kind", ["absent", "directory", "link", "pipe"])
+def test_what_is_no_file_is_not_added_and_leaves_nothing(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "link").symlink_to("directory")
+    os.mkfifo(tmp_path / "pipe")
+    with Cache(tmp_path / "cache") as cache:
+        with pytest.raises(LocalError, match=kind):
+            cache.add(tmp_path / kind)
+        cache.publish()
+
+    assert files(tmp_path / "cache") == []
+
+
+def test_many_threads_may_add_at_once(tmp_path: Path) -> None:
+    sources = [tmp_path / f"source{number}" for number in range(300)]
+    for number, source in enumerate(sources):
+        source.write_bytes(b"%d" % (number % 100))
+    with Cache(tmp_path / "cache") as cache:
+
+        def add(source: Path) -> None:
+            cache.add(source)
+
+        for_each(sources, add, jobs=8)
+
+    expected = {digest_bytes(b"%d" % number) for number in range(100)}
+    assert {digest for digest, _ in cache.scan()} == expected
+    assert files(tmp_path / "cache") == sorted(map(object_name, expected))

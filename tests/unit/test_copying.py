@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import random
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pivot.copying import copy_file
+from pivot.copying import copy_file, take
+from pivot.objects import digest_bytes
 
 SIZES = [0, 1, 4096, 3 * 1024 * 1024 + 17]
 
@@ -111,3 +114,86 @@ def test_a_copy_that_fails_in_the_middle_leaves_nothing_and_nothing_open(tmp_pat
 
     assert list(tmp_path.iterdir()) == []
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.fixture(name="writer")
+def _writer(tmp_path: Path) -> Iterator[int]:
+    descriptor = os.open(tmp_path / "taken", os.O_RDWR | os.O_CREAT | os.O_EXCL)
+    yield descriptor
+    os.close(descriptor)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_is_taken_is_hashed_on_the_way(size: int, tmp_path: Path, writer: int) -> None:
+    content = os.urandom(size)
+    (tmp_path / "source").write_bytes(content)
+
+    assert take(tmp_path / "source", writer) == (digest_bytes(content), size)
+    assert (tmp_path / "taken").read_bytes() == content
+
+
+def test_a_file_with_holes_is_taken_whole(tmp_path: Path, writer: int) -> None:
+    with (tmp_path / "source").open("wb") as file:
+        file.truncate(5 * 2**20)
+
+    assert take(tmp_path / "source", writer) == (digest_bytes(bytes(5 * 2**20)), 5 * 2**20)
+
+
+def test_a_file_that_does_not_say_its_size_is_taken_whole(tmp_path: Path, writer: int) -> None:
+    expected = Path("/proc/self/environ").read_bytes()
+
+    assert take(Path("/proc/self/environ"), writer) == (digest_bytes(expected), len(expected))
+
+
+def test_a_link_is_not_taken(tmp_path: Path, writer: int) -> None:
+    (tmp_path / "source").write_bytes(b"x")
+    (tmp_path / "link").symlink_to("source")
+
+    with pytest.raises(OSError, match="symbolic link"):
+        take(tmp_path / "link", writer)
+
+
+def test_a_pipe_is_not_taken_and_nobody_waits_for_it(tmp_path: Path, writer: int) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(OSError, match="is not a regular file"):
+        take(tmp_path / "pipe", writer)
+
+
+@pytest.mark.parametrize("kind", ["directory", "absent"])
+def test_what_is_no_file_is_not_taken(kind: str, tmp_path: Path, writer: int) -> None:
+    (tmp_path / "directory").mkdir()
+    before = len(os.listdir("/proc/self/fd"))
+
+    with pytest.raises(OSError, match=kind):
+        take(tmp_path / kind, writer)
+
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_of_a_file_that_changes_the_copy_is_what_was_hashed(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(bytes(8_000_000))
+    stop = threading.Event()
+
+    def churn() -> None:
+        with source.open("r+b") as file:
+            while not stop.is_set():
+                file.seek(random.randrange(8_000_000))
+                file.write(os.urandom(64))
+                file.truncate(8_000_000 + random.randrange(1000))
+                file.flush()
+
+    other = threading.Thread(target=churn)
+    other.start()
+    try:
+        for number in range(10):
+            with (tmp_path / f"taken{number}").open("w+b") as taken:
+                digest, size = take(source, taken.fileno())
+                taken.seek(0)
+                content = taken.read()
+
+            assert (digest, size) == (digest_bytes(content), len(content))
+    finally:
+        stop.set()
+        other.join()

@@ -9,8 +9,9 @@ from typing import TypeAlias
 
 import pytest
 
+from pivot.documents import parse_yaml
 from pivot.errors import InvalidDocument, UnsafePath
-from pivot.lockfile import StageLock, is_ignored, load_lock, stage_name
+from pivot.lockfile import StageLock, is_ignored, load_lock, parse_lock, stage_name
 from pivot.objects import Digest, Directory, File
 from tests.projects import dump, tree_digest
 from tests.unit.values import write
@@ -277,3 +278,96 @@ def test_a_name_that_leaves_its_directory_is_refused(tmp_path: Path, name: str) 
         load(tmp_path, entry(manifest=[member(name)]))
     with pytest.raises(UnsafePath):
         load(tmp_path, entry(manifest=[], empty_dirs=[name]))
+
+
+def with_deps(*deps: object) -> Entry:
+    return {"code_manifest": {}, "params": {}, "deps": list(deps), "outs": []}
+
+
+def parse(content: Entry, *, dependencies: bool = True) -> StageLock:
+    text = parse_yaml(dump(content).encode(), "x.lock")
+    return parse_lock(text, ".pivot/stages/demo/x.lock", dependencies=dependencies)
+
+
+def test_dependencies_are_read_only_when_asked_for() -> None:
+    content = with_deps({"path": "in", "hash": HASH})
+
+    assert parse(content).dependencies == (File("in", Digest(HASH)),)
+    assert parse(content, dependencies=False).dependencies == ()
+    assert parse(with_deps({"path": "in"}), dependencies=False).dependencies == ()
+
+
+def test_a_dependency_has_what_an_output_has() -> None:
+    manifest = [member("a", isexec=True), member("sub/b")]
+    lib = whole("lib", *manifest, empty=("e",))
+
+    seen = parse(with_deps(lib, {"path": "run", "hash": HASH, "size": 5, "isexec": True}))
+
+    assert seen.dependencies == (
+        Directory(
+            "lib",
+            Digest(tree_digest(manifest, ["e"])),
+            (
+                File("lib/a", Digest(OTHER), 3, executable=True),
+                File("lib/sub/b", Digest(OTHER), 3, executable=False),
+            ),
+            ("lib/e",),
+        ),
+        File("run", Digest(HASH), 5, executable=True),
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"path": "/abs/in", "hash": HASH},
+        {"producer": "demo/make", "key": None, "hash": HASH},
+        {"path": ["in"], "hash": HASH},
+        "text",
+        None,
+    ],
+    ids=str,
+)
+def test_a_dependency_that_has_no_path_here_is_left_out(other: object) -> None:
+    seen = parse(with_deps(other, {"path": "in", "hash": HASH}))
+
+    assert [each.path for each in seen.dependencies] == ["in"]
+
+
+@pytest.mark.parametrize(
+    ("dependency", "problem"),
+    [
+        ({"path": "in"}, r"deps\[0\].hash must be 16 hexadecimal digits, not nothing"),
+        ({"path": "in", "hash": "12"}, r"deps\[0\].hash must be 16 hexadecimal digits, not '12'"),
+        (whole("lib", member("a"), hash=HASH), r"deps\[0\].hash is not that of its manifest"),
+    ],
+)
+def test_a_dependency_that_is_wrong_is_said(dependency: Entry, problem: str) -> None:
+    with pytest.raises(InvalidDocument, match=problem):
+        parse(with_deps(dependency))
+
+
+@pytest.mark.parametrize("path", ["../in", "a/../b", ".git/config", ""])
+def test_a_dependency_outside_of_the_data_is_refused(path: str) -> None:
+    with pytest.raises(UnsafePath):
+        parse(with_deps({"path": path, "hash": HASH}))
+
+
+def test_what_identifies_code_and_parameters_is_read_as_text() -> None:
+    content = with_deps() | {
+        "code_manifest": {"cmd": HASH, "params": OTHER, "odd": ["list"]},
+        "params": {"lr": 1e-5, "on": True, "deep": [{"a": None}]},
+    }
+
+    seen = parse(content)
+
+    assert seen.manifest == {"cmd": HASH, "params": OTHER}
+    assert seen.parameters == {"lr": "1.0e-05", "on": "true", "deep": [{"a": "null"}]}
+
+
+def test_a_directory_of_our_own_lock_lists_all_its_files(tmp_path: Path) -> None:
+    lock = load(tmp_path, whole("data/t", member("a")), code={"cmd": HASH})
+
+    (output,) = lock.outputs
+    assert isinstance(output, Directory)
+    assert not output.skips_ignored

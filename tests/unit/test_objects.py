@@ -16,12 +16,18 @@ from pivot.errors import LocalError, ObjectDamaged
 from pivot.objects import (
     CHUNK,
     Digest,
+    Directory,
+    File,
+    Hasher,
     digest_bytes,
+    digest_descriptor,
     digest_file,
+    files_of,
     is_digest,
     object_name,
     parse_object_name,
     read_chunks,
+    tree_digest,
     verified,
 )
 from tests.conftest import ROOT
@@ -145,3 +151,43 @@ def test_reading_stops_as_soon_as_there_are_too_many_bytes() -> None:
 
     with pytest.raises(ObjectDamaged, match="more than the recorded 3 bytes"):
         list(verified(endless(), digest_bytes(b"abc"), 3))
+
+
+@given(st.lists(st.binary(max_size=9)))
+def test_a_hasher_counts_and_hashes_what_passes(chunks: list[bytes]) -> None:
+    data = b"".join(chunks)
+    hasher = Hasher()
+    for chunk in chunks:
+        hasher.update(chunk)
+        hasher.digest()
+
+    assert (hasher.digest(), hasher.size) == (digest_bytes(data), len(data))
+
+
+@pytest.mark.parametrize("size", [0, 1, CHUNK, 2 * CHUNK + 17])
+def test_an_open_file_is_hashed_from_its_start(tmp_path: Path, size: int) -> None:
+    content = os.urandom(size)
+    (tmp_path / "file").write_bytes(content)
+    with (tmp_path / "file").open("rb") as file:
+        file.seek(size // 2)
+
+        assert digest_descriptor(file.fileno()) == (digest_bytes(content), size)
+
+
+def test_a_directory_hashes_as_documented() -> None:
+    files = [
+        File("out/d/a.txt", Digest("fbbde8981eccc855"), 2, executable=False),
+        File("out/d/sub/b.txt", Digest("afc37974405adf22"), 2),
+    ]
+
+    assert tree_digest([], [], above="out/d") == "ccab0b28617f1f56"
+    assert tree_digest(files, [], above="out/d") == "5baa5815b4154508"
+    assert tree_digest(files, ["out/d/emptyd"], above="out/d") == "b233bfb7bb031f05"
+
+
+def test_the_files_of_an_output_are_itself_or_those_in_it() -> None:
+    file = File("d/a", Digest("fbbde8981eccc855"), 2)
+
+    assert files_of(file) == (file,)
+    assert files_of(Directory("d", Digest("5baa5815b4154508"), (file,))) == (file,)
+    assert files_of(Directory("d", Digest("ccab0b28617f1f56"), ())) == ()

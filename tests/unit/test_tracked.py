@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
-from pivot.errors import InvalidDocument, UnsafePath
+from pivot.errors import InvalidDocument, LocalError, UnsafePath
 from pivot.objects import Digest, Directory, File
-from pivot.tracked import Tracked, load_tracked
+from pivot.tracked import Tracked, load_tracked, render_tracked, write_tracked
 from tests.projects import dump, tree_digest
-from tests.unit.values import write
+from tests.unit.values import directory_of, file_of, write
 
 HASH = "4083673417683763"
 SOURCE = {
@@ -107,3 +110,64 @@ def test_what_is_wrong_is_said(tmp_path: Path, name: str) -> None:
 def test_a_path_that_leaves_the_project_or_its_data_is_refused(tmp_path: Path, path: str) -> None:
     with pytest.raises(UnsafePath):
         load(tmp_path, path=path)
+
+
+@pytest.mark.parametrize("path", ["x.csv", "d/x.csv", "d/1e5", "d/caf\u00e9 a", "d/a: b", "d/#"])
+def test_what_is_written_of_a_file_reads_back(tmp_path: Path, path: str) -> None:
+    file = file_of(path, b"content")
+    (tmp_path / path).parent.mkdir(exist_ok=True)
+
+    written = write_tracked(tmp_path, file)
+
+    assert written == tmp_path / f"{path}.pvt"
+    assert load_tracked(written, tmp_path) == Tracked(f"{path}.pvt", file)
+
+
+@pytest.mark.parametrize("empty", [(), ("e/f", "g")])
+def test_what_is_written_of_a_directory_reads_back(tmp_path: Path, empty: tuple[str, ...]) -> None:
+    whole = directory_of("d/imgs", {"0123": b"a", "sub/\u00e9": b"bc"}, empty=empty)
+    (tmp_path / "d").mkdir()
+
+    seen = load_tracked(write_tracked(tmp_path, whole), tmp_path).output
+
+    assert isinstance(seen, Directory)
+    assert replace(seen, skips_ignored=False) == whole
+
+
+def test_a_directory_is_written_with_the_keys_that_the_real_pivot_knows() -> None:
+    whole = directory_of("d/imgs", {"a": b"a", "b": b"bc"}, empty=("e",))
+
+    seen = yaml.safe_load(render_tracked(whole))
+    bare = yaml.safe_load(render_tracked(directory_of("d", {})))
+
+    assert list(seen) == ["path", "hash", "size", "num_files", "manifest", "empty_dirs"]
+    assert (seen["path"], seen["size"], seen["num_files"]) == ("imgs", 3, 2)
+    assert list(bare) == ["path", "hash", "size", "num_files", "manifest"]
+
+
+@pytest.mark.parametrize("digest", ["0438815433690687", "58145e3962511143", "0312326610214333"])
+def test_a_digest_like_a_number_is_written_so_that_it_reads_back(
+    tmp_path: Path, digest: str
+) -> None:
+    file = File("x", Digest(digest), 1)
+
+    seen = load_tracked(write_tracked(tmp_path, file), tmp_path)
+
+    assert seen.output == file
+    assert yaml.safe_load(render_tracked(file))["hash"] == digest
+
+
+def test_an_executable_file_is_written_without_its_bit() -> None:
+    """The set of keys is closed."""
+    seen = yaml.safe_load(render_tracked(file_of("x", b"", executable=True)))
+
+    assert list(seen) == ["path", "hash", "size"]
+
+
+def test_a_document_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "x.pvt").mkdir()
+
+    with pytest.raises(LocalError, match=r"x\.pvt"):
+        write_tracked(tmp_path, file_of("x", b""))
+
+    assert os.listdir(tmp_path) == ["x.pvt"]
