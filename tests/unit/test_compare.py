@@ -8,7 +8,7 @@ import pytest
 
 from pivot.compare import ABSENT, Cell, Row, Side, choose, compare, flatten
 from pivot.errors import UsageError
-from pivot.values import Typed, parse_values
+from pivot.values import Typed
 
 
 def side(values: dict[str, dict[str, Typed]], *unknown: str) -> Side:
@@ -63,7 +63,7 @@ def test_a_deep_document_and_an_endless_number_do_no_harm() -> None:
         deep = [deep]
 
     (name,) = flatten(deep)
-    huge = parse_values(b"0x" + b"f" * 10_000, "x.yaml").value
+    huge = int("f" * 10_000, 16)  # which Python does not write with decimal digits
 
     assert name == "[0]" * 3000
     assert flatten({"a": huge}) == {"a": "0x" + "f" * 10_000}
