@@ -19,7 +19,7 @@ from tests.conftest import Command
 from tests.e2e.modelled import Step, World, contents, snapshot
 from tests.projects import digest
 
-EXAMPLES = int(os.environ.get("PIVOT_TEST_PIPELINES", "8"))
+EXAMPLES = int(os.environ.get("PIVOT_TEST_PIPELINES", "15"))
 LINKS = ("hardlink", "symlink", "copy")
 
 
@@ -230,12 +230,12 @@ def check(world: World, told: str, jobs: int = 1) -> list[str]:
     return ran
 
 
-def live(world: World, seed: int, rounds: int) -> None:
+def live(world: World, seed: int, rounds: int, jobs: int = 1) -> None:
     """Begin a project, and edit and run it so many times."""
     edits = Edits(world, random.Random(seed))
-    check(world, "first")
+    check(world, "first", jobs)
     for _ in range(rounds):
-        check(world, edits.some())
+        check(world, edits.some(), jobs)
 
 
 @pytest.mark.parametrize("links", LINKS)
@@ -249,7 +249,7 @@ def test_a_stage_runs_if_and_only_if_it_has_to(links: str, seed: int, rounds: in
 @pytest.mark.parametrize("links", LINKS)
 def test_the_command_runs_a_stage_if_and_only_if_it_has_to(links: str, bare_pivot: Command) -> None:
     with new_world(links, bare_pivot) as world:
-        live(world, LINKS.index(links), 2)
+        live(world, LINKS.index(links), 2, jobs=3)
 
 
 def test_two_hundred_stages_of_which_four_run_at_a_time(bare_pivot: Command) -> None:
