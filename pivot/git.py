@@ -30,7 +30,7 @@ def tracked_paths(root: Path, paths: Iterable[str]) -> set[str]:
     Outside a repository the answer is none. Raises `PivotError` when git cannot tell.
     """
     wanted = sorted(set(paths))
-    if not wanted or not _is_in_repository(root):
+    if not wanted or not is_in_repository(root):
         return set()
     listed: set[str] = set()
     for start in range(0, len(wanted), _AT_ONCE):
@@ -47,7 +47,7 @@ def ignored_paths(root: Path, paths: Iterable[str]) -> set[str]:
     Raises `PivotError` when git cannot tell.
     """
     wanted = sorted(set(paths))
-    if not wanted or not _is_in_repository(root):
+    if not wanted or not is_in_repository(root):
         return set()
     given = b"".join(name.encode(errors="surrogateescape") + b"\0" for name in wanted)
     done = _run(root, "check-ignore", "-z", "--stdin", given=given)
@@ -149,7 +149,7 @@ def _take(answer: IO[bytes], size: int) -> bytes | None:
 
 def _resolve(root: Path, revision: str) -> str:
     """Name the commit that *revision* is."""
-    if not _is_in_repository(root):
+    if not is_in_repository(root):
         raise UsageError(
             f"{root} is not in a git repository, so there is no revision to compare with",
             hint="'git init' and a commit make it one",
@@ -190,7 +190,8 @@ def _unknown(root: Path, revision: str) -> UsageError:
     return UsageError(f"Unknown revision '{revision}'", hint=hint)
 
 
-def _is_in_repository(root: Path) -> bool:
+def is_in_repository(root: Path) -> bool:
+    """Tell whether *root* is in a git repository, by its looks."""
     return any((place / ".git").exists() for place in (root, *root.parents))
 
 

@@ -41,6 +41,7 @@ All that they depend on is brought up to date as well. Without STAGES: all.
 @click.command(epilog=_EPILOG)
 @click.argument("stages", nargs=-1, shell_complete=complete_stages)
 @click.option("-n", "--dry-run", is_flag=True, help="Print what would be done, and why.")
+@click.option("--check", is_flag=True, help="Like --dry-run, and exit 1 if a stage would run.")
 @click.option("-f", "--force", is_flag=True, help="Run stages even if nothing changed.")
 @click.option(
     "-j", "--jobs", type=click.IntRange(min=1), help="Stages at a time [default: core.max_workers]."
@@ -64,6 +65,7 @@ def repro(
     *,
     stages: tuple[str, ...],
     dry_run: bool,
+    check: bool,
     force: bool,
     jobs: int | None,
     keep_going: bool,
@@ -86,7 +88,7 @@ def repro(
       pivot repro train                 one stage, and what it depends on
       pivot repro -n                    what would run, and why
       pivot repro --pull                in CI: use what the team has made already
-      pivot repro -n --allow-missing    is there anything to do? moves no data
+      pivot repro --check --allow-missing   exit 0 if nothing has to run; moves no data
     """
     if single and downstream:
         raise UsageError("--single and --downstream are mutually exclusive")
@@ -106,10 +108,13 @@ def repro(
     stream = sys.stderr if as_json else sys.stdout
     watcher = Watcher() if common.quiet else stage_log(stream, os.environ)
     try:
-        result = run_repro(session, stages, options=options, dry_run=dry_run, watcher=watcher)
+        result = run_repro(
+            session, stages, options=options, dry_run=dry_run or check, watcher=watcher
+        )
     finally:
         watcher.close()
-    return common.show(repro_json(result) if as_json else repro_text(result))
+    report = repro_json if as_json else repro_text
+    return common.show(report(result, check=check))
 
 
 def _workers(config: Config) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pivot.errors import ExitCode
 from pivot.report import (
     OnMiss,
     Report,
@@ -25,19 +26,22 @@ if TYPE_CHECKING:
 _SHOWN = 20
 
 
-def repro_text(result: Repro) -> Report:
-    """Say what a run did, below what was told while it went on, or what it would do."""
+def repro_text(result: Repro, *, check: bool = False) -> Report:
+    """Say what a run did, below what was told while it went on, or what it would do.
+
+    With *check* the exit code tells whether a stage would run.
+    """
     out = list(_plan_lines(result) if result.dry_run else _count_lines(result))
     err = problem_lines([p for p in result.problems if not _has_tail(result, p.owner)], OnMiss.FAIL)
     for stage in result.stages:
         if stage.tail:
             err += _failure_lines(stage)
-    return Report(tuple(out), tuple(err), exit_code(result.problems))
+    return Report(tuple(out), tuple(err), _code(result, check=check))
 
 
-def repro_json(result: Repro) -> Report:
-    """Say all of it, in the form of `schemas/repro.json`."""
-    code = exit_code(result.problems)
+def repro_json(result: Repro, *, check: bool = False) -> Report:
+    """Say all of it, in the form of `schemas/repro.json`; *check* as in `repro_text`."""
+    code = _code(result, check=check)
     tree: dict[str, Json] = {
         "version": 1,
         "command": "repro",
@@ -50,6 +54,12 @@ def repro_json(result: Repro) -> Report:
         "problems": [problem_tree(problem) for problem in result.problems],
     }
     return Report((dump(tree),), (), code)
+
+
+def _code(result: Repro, *, check: bool) -> ExitCode:
+    code = exit_code(result.problems)
+    would_run = result.verdicts(Verdict.RUN, Verdict.DEPENDS) > 0
+    return ExitCode.FAILED if check and would_run and code is ExitCode.DONE else code
 
 
 def _plan_lines(result: Repro) -> Iterator[str]:

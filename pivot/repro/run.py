@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pivot.checkout import find_damaged
 from pivot.documents import remove_torn
-from pivot.errors import PivotError
-from pivot.git import tracked_paths
 from pivot.gitignore import update_gitignore
 from pivot.observer import Observer
 from pivot.pipeline.targets import Reach
@@ -18,6 +15,7 @@ from pivot.plan import list_wanted
 from pivot.remembered import Remembered
 from pivot.repro.decide import Decision, Verdict
 from pivot.repro.exclusive import Unfinished
+from pivot.repro.git_advice import advise
 from pivot.repro.keeping import Keeper
 from pivot.repro.planner import Planner, StagePlan
 from pivot.repro.processes import Processes, stop_marked
@@ -267,14 +265,13 @@ class Run:
         self.watcher.note(text)
 
     def _finish(self) -> None:
-        """Keep cached outputs out of git."""
+        """Keep cached outputs out of git, and say what git lacks."""
         cached = [o.path for s in self.pipeline.stages.values() for o in s.outputs if o.cached]
         tracked = [entry.output.path for entry in self.documents.tracked]
         update_gitignore(self.root, [*cached, *tracked])
-        if any(result.state is State.RAN for result in self.results.values()):
-            with contextlib.suppress(PivotError):
-                for path in sorted(tracked_paths(self.root, cached)):
-                    self._note(f"{path} is in git and in the cache: git rm --cached '{path}'")
+        ran = [name for name, result in self.results.items() if result.state is State.RAN]
+        for text in advise(self.root, self.pipeline.stages.values(), ran) if ran else ():
+            self._note(text)
 
     def _all_results(self, plans: Mapping[str, StagePlan]) -> Iterator[StageResult]:
         """List what became of each stage, also of those whose turn did not come."""
