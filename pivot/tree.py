@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -119,7 +120,8 @@ class Tree:
             except FileNotFoundError:
                 if not make:
                     return None
-                os.mkdir(name, dir_fd=above)
+                with contextlib.suppress(FileExistsError):  # another thread was faster
+                    os.mkdir(name, dir_fd=above)
                 return os.open(name, _OPEN, dir_fd=above)
         except OSError as error:
             if error.errno in {errno.ELOOP, errno.ENOTDIR}:

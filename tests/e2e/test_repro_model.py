@@ -240,10 +240,12 @@ def live(world: World, seed: int, rounds: int, jobs: int = 1) -> None:
 
 @pytest.mark.parametrize("links", LINKS)
 @settings(max_examples=EXAMPLES, deadline=None)
-@given(seed=st.integers(0, 2**32), rounds=st.integers(3, 6))
-def test_a_stage_runs_if_and_only_if_it_has_to(links: str, seed: int, rounds: int) -> None:
+@given(seed=st.integers(0, 2**32), rounds=st.integers(3, 6), jobs=st.sampled_from((1, 4)))
+def test_a_stage_runs_if_and_only_if_it_has_to(
+    links: str, seed: int, rounds: int, jobs: int
+) -> None:
     with new_world(links) as world:
-        live(world, seed, rounds)
+        live(world, seed, rounds, jobs)
 
 
 @pytest.mark.parametrize("links", LINKS)
