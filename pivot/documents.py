@@ -12,7 +12,7 @@ import stat
 from typing import TYPE_CHECKING, TypeAlias
 
 from pivot import manifests
-from pivot.errors import InvalidDocument, LocalError, local_error
+from pivot.errors import InvalidDocument, LocalError, UnsafePath, local_error
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -237,6 +237,23 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise local_error(error, path) from error
     except RuntimeError as error:  # what Python before 3.13 raises for a loop of symlinks
         raise LocalError(f"{path}: {error}") from error
+
+
+def write_document(root: Path, path: str, data: bytes) -> Path:
+    """Write the file at *path* below *root* as `write_atomically` does, but through no symlink.
+
+    Raises `UnsafePath`, `LocalError`.
+    """
+    names = path.split("/")
+    for end in range(1, len(names) + 1):
+        place = "/".join(names[:end])
+        if (root / place).is_symlink():
+            raise UnsafePath(
+                f"{place} is a symlink: {path} is not written through it",
+                hint=f"replace {place} by what it leads to",
+            )
+    write_atomically(root / path, data)
+    return root / path
 
 
 def remove_torn(directory: Path, name: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pivot.documents import write_atomically
+from pivot.documents import write_document
 from pivot.errors import local_error
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _BLOCK = re.compile(
 def update_gitignore(root: Path, paths: Iterable[str]) -> bool:
     """Let `.gitignore` name exactly *paths* in Pivot's block; tell whether it was changed.
 
-    A project that no git repository holds is left alone. Raises `LocalError`.
+    A project that no git repository holds is left alone. Raises `UnsafePath`, `LocalError`.
     """
     if not any((place / ".git").exists() for place in (root, *root.parents)):
         return False
@@ -35,7 +35,7 @@ def update_gitignore(root: Path, paths: Iterable[str]) -> bool:
     after = render_gitignore(before, paths)
     if after == before:
         return False
-    write_atomically(file, after.encode("utf-8", "surrogateescape"))
+    write_document(root, ".gitignore", after.encode("utf-8", "surrogateescape"))
     return True
 
 

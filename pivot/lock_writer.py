@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pivot.documents import Value, dump_yaml, mapping, parse_yaml, write_atomically
+from pivot.documents import Value, dump_yaml, mapping, parse_yaml, write_document
 from pivot.errors import local_error
 from pivot.fingerprint import fingerprint
 from pivot.objects import Directory, Output
@@ -39,7 +39,7 @@ def lock_path(stage: str) -> str:
 def write_lock(root: Path, record: Record) -> Path:
     """Write the lock file of a stage whole or not at all, if it is to change.
 
-    Raises `LocalError`.
+    Raises `UnsafePath`, `LocalError`.
     """
     path = root / lock_path(record.stage.name)
     data = render_lock(record)
@@ -48,7 +48,7 @@ def write_lock(root: Path, record: Record) -> Path:
     except OSError as error:
         raise local_error(error, path) from error
     if not same:
-        write_atomically(path, data)
+        write_document(root, lock_path(record.stage.name), data)
     return path
 
 

@@ -50,7 +50,22 @@ def load_lock(path: Path, root: Path, *, dependencies: bool = False) -> StageLoc
     Raises `InvalidDocument`, `UnsafePath`, `LocalError`.
     """
     document = path.relative_to(root).as_posix()
-    return parse_lock(load_yaml(path), document, dependencies=dependencies)
+    try:
+        content = load_yaml(path)
+    except InvalidDocument as error:
+        raise InvalidDocument(document, _conflict(path) or error.problems, hint=_RESTORE) from error
+    return parse_lock(content, document, dependencies=dependencies)
+
+
+def _conflict(path: Path) -> list[str]:
+    """Say that a merge left a conflict in a file, if it did."""
+    if path.is_symlink() or not path.is_file():
+        return []
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, 1):
+            if line.startswith(b"<<<<<<< "):
+                return [f"line {number}: has the conflict markers of a merge"]
+    return []
 
 
 def parse_lock(content: Value, document: str, *, dependencies: bool = False) -> StageLock:
@@ -87,7 +102,7 @@ def parse_lock(content: Value, document: str, *, dependencies: bool = False) -> 
 
 
 _FALSE = frozenset({"false", "no", "off", "n"})  # as YAML 1.1 has it
-_RESTORE = "restore the file from git, or run the stage again"
+_RESTORE = "restore the file from git, or delete it and run the stage again"
 
 
 def stage_name(document: str) -> str:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     """Reads the file at a path from the root: its digest and size."""
 
 _TRIES = 3
+_BESIDE_SOURCES = frozenset({"__pycache__", ".git", ".pivot"})
+_NO_DATA = frozenset({".git", ".pivot"})
 
 
 class Observer:
@@ -50,9 +52,9 @@ class Observer:
     ) -> Output | None:
         """Say what stands at *path*; `None` for nothing.
 
-        With *source* a directory's compiled Python files are left out: they appear when a stage
-        runs, and no stage makes them on purpose. *read* is called for each file instead of
-        `digest`. Raises `LocalError`, `PivotError`.
+        With *source* compiled Python files and repositories in a directory are left out: they
+        appear when a stage runs, and no stage makes them on purpose. *read* is called for each
+        file instead of `digest`. Raises `LocalError`, `PivotError`.
         """
         key = (path, source)
         if key not in self._seen:
@@ -99,8 +101,13 @@ class Observer:
             count = 0
             for name, entry in self._entries(place):
                 path = f"{place}/{name}"
-                if source and (name == "__pycache__" or name.endswith(".pyc")):
+                if source and (name in _BESIDE_SOURCES or name.endswith(".pyc")):
                     continue
+                if name.casefold() in _NO_DATA:
+                    raise PivotError(
+                        f"{path}: .git and .pivot are not data, so {top} cannot be kept with it",
+                        hint=f"move or remove {path}",
+                    )
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(path)
                     count += 1
@@ -171,10 +178,11 @@ class Observer:
 
 
 def _same(one: os.stat_result, other: os.stat_result) -> bool:
-    return (one.st_ino, one.st_size, one.st_mtime_ns) == (
+    return (one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns) == (
         other.st_ino,
         other.st_size,
         other.st_mtime_ns,
+        other.st_ctime_ns,
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pivot.errors import PivotError
 from pivot.git import tracked_paths
+from pivot.lock_writer import lock_path
 from pivot.lockfile import StageLock, load_lock
 from pivot.objects import files_of
 from pivot.project import DocumentPaths, Project, find_documents
@@ -77,19 +78,18 @@ def load_references(project: Project) -> References:
 def _without_orphans(
     locks: Sequence[StageLock], pipelines: Iterable[Path], root: Path
 ) -> Sequence[StageLock]:
-    """Drop a lock that disagrees with another, if the pipeline knows the other's stage alone."""
+    """Drop a lock that disagrees with another, if the pipeline knows the other's stage alone.
+
+    Of two that have one stage's name, the one in the project's own `.pivot` counts.
+    """
+    own = {lock.stage for lock in locks if lock.document == lock_path(lock.stage)}
+    locks = [lock for lock in locks if lock.stage not in own or lock.document.startswith(".pivot/")]
     disputed = _disputed(locks)
     if not disputed:
         return locks
-    from pivot.pipeline.file import stage_names  # noqa: PLC0415  needed on such bad days alone
-
-    names: set[str] = set()
-    for path in pipelines:
-        try:
-            names |= stage_names(path.read_bytes(), path.relative_to(root).as_posix())
-        except (OSError, PivotError):
-            return locks
-    known = {lock.stage for lock in locks if names & {lock.stage, lock.stage.partition("@")[0]}}
+    names = _stage_names(pipelines, root)
+    whole = {lock.stage for lock in locks if lock.stage in names}
+    known = whole or {lock.stage for lock in locks if lock.stage.partition("@")[0] in names}
     return [
         lock
         for lock in locks
@@ -98,6 +98,25 @@ def _without_orphans(
             disputed.get(output.path, set()) & known for output in (*lock.outputs, *lock.uncached)
         )
     ]
+
+
+def _stage_names(pipelines: Iterable[Path], root: Path) -> set[str]:
+    """Name all stages; of files that are not right, without the values of a matrix."""
+    from pivot.pipeline import load_pipeline  # noqa: PLC0415  needed on such bad days alone
+    from pivot.pipeline.file import stage_names  # noqa: PLC0415
+
+    def read(path: str) -> bytes | None:
+        return (root / path).read_bytes() if (root / path).is_file() else None
+
+    documents = [path.relative_to(root).as_posix() for path in pipelines]
+    try:
+        return set(load_pipeline(documents, read).stages)
+    except (OSError, PivotError):
+        pass
+    try:
+        return {name for path in documents for name in stage_names(read(path) or b"", path)}
+    except OSError:
+        return set()
 
 
 def _disputed(locks: Iterable[StageLock]) -> Mapping[str, set[str]]:

@@ -17,6 +17,7 @@ from pivot.project import data_path, related
 from pivot.references import load_documents
 from pivot.remembered import Remembered
 from pivot.tracked import write_tracked
+from pivot.tree import Tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -91,6 +92,13 @@ def _project_path(project: Project, given: str) -> str:
 
 
 def _check(project: Project, given: str, path: str, outputs: dict[str, bool]) -> None:
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        shown = given.encode("utf-8", "backslashreplace").decode()
+        raise UsageError(f"The name '{shown}' is not UTF-8, so no .pvt file can hold it") from error
+    with Tree(project.root) as tree:
+        tree.parent(path)  # not through a symlink
     place = project.root / path
     if place.is_symlink() and not place.exists():
         raise UsageError(f"Path '{given}' is a broken symlink (target does not exist)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pivot.documents import dump_yaml, kind, load_yaml, mapping, write_atomically
+from pivot.documents import dump_yaml, kind, load_yaml, mapping, write_document
 from pivot.errors import InvalidDocument
 from pivot.lock_writer import manifest_of
 from pivot.lockfile import read_output
@@ -62,11 +62,9 @@ def load_tracked(path: Path, root: Path) -> Tracked:
 def write_tracked(root: Path, output: Output) -> Path:
     """Write the `.pvt` file of *output* beside it, as the real `pivot track` does.
 
-    Raises `LocalError`.
+    Raises `UnsafePath`, `LocalError`.
     """
-    path = root / f"{output.path}.pvt"
-    write_atomically(path, render_tracked(output))
-    return path
+    return write_document(root, f"{output.path}.pvt", render_tracked(output))
 
 
 def render_tracked(output: Output) -> bytes:

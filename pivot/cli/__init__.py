@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -101,6 +102,9 @@ def run(arguments: Sequence[str]) -> ExitCode:
 
 def main() -> NoReturn:
     """Start from the shell: what `pivot` and `python -m pivot` call."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal may not know every character
+            stream.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup wants us to go on
         signal.signal(signal.SIGHUP, _interrupt)

@@ -18,6 +18,7 @@ from pivot.cli.options import (
 )
 from pivot.errors import UsageError
 from pivot.pipeline.targets import Reach
+from pivot.report import printable
 from pivot.repro.log import stage_log
 from pivot.repro.report import repro_json, repro_text
 from pivot.repro.run import Options
@@ -94,6 +95,8 @@ def repro(
         raise UsageError("--single and --downstream are mutually exclusive")
     if single and not stages:
         raise UsageError("--single needs the stages to run")
+    if remote and not (pull or allow_missing):
+        raise UsageError("--remote is for --pull and --allow-missing: nothing else asks a remote")
     reach = Reach.SINGLE if single else Reach.DOWNSTREAM if downstream else Reach.UPSTREAM
     session = common.session(None)
     options = Options(
@@ -113,6 +116,9 @@ def repro(
         )
     finally:
         watcher.close()
+    if common.quiet and not as_json:
+        for warning in (text for stage in result.stages for text in stage.warnings):
+            click.echo(f"Warning: {printable(warning)}", err=True)
     report = repro_json if as_json else repro_text
     return common.show(report(result, check=check))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pivot.cache import Cache
 from pivot.config import load_config
 from pivot.config_file import set_key
-from pivot.documents import write_atomically
+from pivot.documents import write_document
 from pivot.dvc.plan import ImportPlan, LockPlan, content_key, lost_problem
 from pivot.dvc.store import Lost, Part, Whole, hash_file
 from pivot.dvc.survey import existing, survey
@@ -153,7 +153,7 @@ def _write(project: Project, plan: ImportPlan, taker: _Taker) -> Imported:
     for key, text in plan.settings.items():
         set_key(project.config, key, parse_setting(key, text))
     for path, data in plan.documents.items():
-        write_atomically(root / path, data)
+        write_document(root, str(path), data)
         written.append(path)
     return Imported(plan, dry_run=False, written=tuple(written), problems=tuple(problems))
 

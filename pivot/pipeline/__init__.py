@@ -72,6 +72,10 @@ def find_problems(stages: Iterable[Stage]) -> list[str]:
                 problems.append(f"{_place(stage)}: {output.path} is made by {other.name} as well")
             elif sum(o.path == output.path for o in stage.outputs) > 1:
                 problems.append(f"{_place(stage)}: {output.path} stands twice among the outputs")
+            if not output.persist and f"{stage.directory}/".startswith(f"{output.path}/"):
+                problems.append(
+                    f"{_place(stage)}: {output.path} is removed before it runs, and it runs there"
+                )
     for path, stage in makers.items():
         problems += [
             f"{_place(stage)}: {path} is inside {above}, an output of {makers[above].name}"

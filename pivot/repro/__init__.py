@@ -2,8 +2,8 @@
 
 - decisions, all pure: `decide` (has a stage to run, and why), `overlay` (what a path would hold)
 - effects: `processes` (commands), `exclusive` (one run at a time), `keeping` (outputs into the
-  cache), `supplies` (what cache and remote have), `strays` (files that nobody declared),
-  `git_advice`
+  cache), `saving` and `before` (what is to be replaced is not lost), `supplies` (what cache and
+  remote have), `strays` (files that nobody declared), `git_advice`
 - the run: `start`, `planner`, `run`, `schedule`, `runner`; it answers with `results`
 - faces: `watcher`, `log`, `report`
 """

@@ -86,8 +86,9 @@ def decide(stage: Stage, lock: StageLock | None, found: Found, *, force: bool = 
 
     It runs if anything differs that it depends on, or if an output cannot be had in another way.
     """
-    if stage.frozen:
-        return _about_outputs(stage, found, "frozen")
+    if stage.frozen or stage.foreign:
+        reason = "frozen" if stage.frozen else "needs the real Pivot, as its lock file has it"
+        return _about_outputs(stage, found, reason)
     if reasons := _reasons(stage, lock, found, force=force):
         return Decision(Verdict.RUN, reasons)
     decision = _about_outputs(stage, found, "nothing changed")
@@ -110,7 +111,7 @@ def _reasons(stage: Stage, lock: StageLock | None, found: Found, *, force: bool)
 def _about_outputs(stage: Stage, found: Found, otherwise: str) -> Decision:
     """Decide about a stage that need not run for its inputs."""
     lost = [path for path, state in found.outputs.items() if state.has is Has.NOWHERE]
-    if lost and not stage.frozen:
+    if lost and not (stage.frozen or stage.foreign):
         return Decision(Verdict.RUN, tuple(f"{path} {_what(found.outputs[path])}" for path in lost))
     restored = tuple(
         f"{path} {_what(state)}, restored from the {_PLACES[state.has]}"

@@ -14,7 +14,7 @@ from pivot.errors import local_error
 from pivot.objects import digest_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 _PAUSE = 0.1
@@ -85,7 +85,8 @@ def _who(descriptor: int) -> str:
 class Unfinished:
     """Marks of stages whose command has begun and whose lock is not written, below *directory*.
 
-    Their outputs in the workspace are half made, and no work of the user's.
+    Their outputs in the workspace are half made. Of a command that failed it is known what it
+    left; of one that was killed it is not.
     """
 
     directory: Path
@@ -95,13 +96,20 @@ class Unfinished:
 
         Raises `LocalError`.
         """
-        path = self._path(stage)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps({"stage": stage, "token": token}), encoding="utf-8")
-            return path.stat().st_mtime_ns
-        except OSError as error:
-            raise local_error(error, path) from error
+        return self._write(stage, {"stage": stage, "token": token})
+
+    def fail(self, stage: str, left: Mapping[str, str]) -> None:
+        """Add what a failed command *left*: for each path what sums it up.
+
+        Raises `LocalError`.
+        """
+        if (mark := self._read(self._path(stage))) is not None:
+            self._write(stage, {**mark, "left": dict(left)})
+
+    def left_by(self, stage: str) -> Mapping[str, str]:
+        """Say what a failed command of *stage* left, if that is known."""
+        left = (self._read(self._path(stage)) or {}).get("left")
+        return left if isinstance(left, dict) else {}
 
     def end(self, stage: str) -> None:
         """Take the mark away."""
@@ -115,13 +123,26 @@ class Unfinished:
             marks = sorted(self.directory.iterdir())
         except OSError:
             return found
-        for mark in marks:
-            try:
-                tree = json.loads(mark.read_bytes())
-                found[str(tree["stage"])] = str(tree["token"])
-            except (OSError, ValueError, KeyError, TypeError):
-                continue  # killed while it was written, so before the command began
+        for path in marks:
+            if path.suffix == ".json" and (mark := self._read(path)) is not None:
+                found[str(mark["stage"])] = str(mark["token"])
         return found
+
+    def _read(self, path: Path) -> dict[str, object] | None:
+        try:
+            tree: dict[str, object] = json.loads(path.read_bytes())
+            return tree if tree["stage"] and tree["token"] else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None  # killed while it was written, so before the command began
+
+    def _write(self, stage: str, mark: Mapping[str, object]) -> int:
+        path = self._path(stage)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(mark), encoding="utf-8")
+            return path.stat().st_mtime_ns
+        except OSError as error:
+            raise local_error(error, path) from error
 
     def _path(self, stage: str) -> Path:
         return self.directory / f"{digest_bytes(stage.encode())}.json"

@@ -16,6 +16,7 @@ from pivot.keys import Link
 from pivot.objects import Directory, File, Output, files_of
 from pivot.placement import place
 from pivot.plan import OutputPlan, Step
+from pivot.project import PIPELINE
 from pivot.remembered import settle
 from pivot.tree import Tree
 
@@ -62,6 +63,7 @@ class Keeper:
         """
         if not _is_content(self.root / path):
             return []
+        self.observer.forget(path)
         try:
             found = self.observer.look(path)
         except PivotError as error:
@@ -96,6 +98,8 @@ class Keeper:
         """
         with Tree(self.root) as tree:
             for output in stage.outputs:
+                tree.parent(output.path)  # what is in the way is said before anything goes
+            for output in stage.outputs:
                 if output.persist:
                     self._loosen(tree, output)
                 else:
@@ -124,17 +128,15 @@ class Keeper:
                 hint="copy the data there, or declare what the link leads to",
             )
         self.observer.forget(output.path)
-        return self._look(output) if output.cached else self._known(output.path)
-
-    def _look(self, output: DeclaredOutput) -> Output:
-        return self._there(output.path, self.observer.look(output.path, read=self._add))
-
-    def _known(self, path: str) -> Output:
-        return self._there(path, self.observer.look(path))
-
-    def _there(self, path: str, found: Output | None) -> Output:
+        found = self.observer.look(output.path, read=self._add if output.cached else None)
         if found is None:
-            raise StageFailed(f"{path} is gone while it is read")
+            raise StageFailed(f"{output.path} is gone while it is read")
+        for file in files_of(found):
+            if file.path.endswith((f"/{PIPELINE}", ".pvt")):
+                raise StageFailed(
+                    f"stage {stage.name} made {file.path}, which Pivot would read as its own",
+                    hint="give it another name, or leave it out of the output",
+                )
         return found
 
     def _add(self, path: str, found: os.stat_result) -> tuple[Digest, int]:
@@ -170,7 +172,7 @@ class Keeper:
     def _remember(self, files: Sequence[File]) -> None:
         """Know the files again that have just got another inode."""
         found = [(file, os.stat(self.root / file.path)) for file in files]
-        settle([status.st_mtime_ns for _, status in found])
+        settle([status.st_ctime_ns for _, status in found])
         now = time.time_ns()
         for file, status in found:
             self.remembered.note(file.path, status, file.digest, read_at=now)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pivot.errors import InvalidDocument, PivotError, RemoteError, StageFailed
+from pivot.objects import Directory, digest_file, files_of, tree_digest
 from pivot.parameters import look_up, nearest
 from pivot.project import related
 from pivot.repro.decide import Decision, Found, Has, OutputState, Verdict, decide
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from pivot.cache import Cache
     from pivot.lockfile import StageLock
-    from pivot.objects import Output
+    from pivot.objects import Digest, Output
     from pivot.observer import Observer
     from pivot.pipeline import Pipeline
     from pivot.repro.supplies import Supplies
@@ -92,9 +94,31 @@ class Planner:
 
     def look_again(self, stage: Stage) -> Found:
         """Look at a stage that is to run as it is now; raises `PivotError`."""
-        for path in stage.reads:
-            self.observer.forget(path)
+        self.forget(stage)
         return self._find(stage, self.locks.get(stage.name))
+
+    def forget(self, stage: Stage) -> None:
+        """Look at what *stage* reads and makes anew the next time."""
+        for path in (*stage.reads, *(output.path for output in stage.outputs)):
+            self.observer.forget(path)
+
+    def damaged_by_edit(self, plan: StagePlan, cache: Cache) -> set[Digest]:
+        """Find objects that somebody changed through a link in the workspace, as root can.
+
+        They have the right size and name; the file that is the very object is not as recorded.
+        """
+        return {
+            file.digest
+            for entry in plan.restore
+            if plan.found.outputs[entry.output.path].exists
+            for file in files_of(entry.output)
+            if _is_same_file(self.root / file.path, cache.path(file.digest))
+            and digest_file(cache.path(file.digest)) != file.digest
+        }
+
+    def recorded(self, stage: Stage) -> list[Reference]:
+        """List what the lock of *stage* says of its outputs."""
+        return self._recorded(stage, self.locks.get(stage.name))
 
     def changed_since(self, stage: Stage, found: Found) -> list[str]:
         """List the dependencies of *stage* that are not any more as they were *found*."""
@@ -202,18 +226,43 @@ class Planner:
         return not related(path, self._made)
 
     def _provide(self, path: str) -> None:
-        """Count what is provided at *path* as in place, if it is not and can be had."""
+        """Count what is provided at *path* as in place, if it is not and can be had.
+
+        Of a directory that is there in part, as after a `pull` of some of it, what is not there
+        counts so; what is there is the user's. Raises `StageFailed` when the rest is nowhere.
+        """
         for other in related(path, self.provided):
-            if os.path.lexists(self.root / other):
-                continue
-            entry = self.provided[other]
-            has = self.supplies.has(entry.output)
-            if has is Has.NOWHERE:
-                continue
-            with self._lock:
-                self.virtual[other] = entry
-                if has is not Has.ACCEPTED:
-                    self.needed[other] = entry
+            for entry in self._absent(self.provided[other], path):
+                has = self.supplies.has(entry.output)
+                if has is Has.NOWHERE:
+                    if entry.output.path != other:
+                        raise self._missing_part(entry, other)
+                    continue
+                with self._lock:
+                    self.virtual[entry.output.path] = entry
+                    if has is not Has.ACCEPTED:
+                        self.needed[entry.output.path] = entry
+
+    def _absent(self, entry: Reference, path: str) -> list[Reference]:
+        """List what the workspace has not of *entry*, as far as it is read at *path*."""
+        output = entry.output
+        if not os.path.lexists(self.root / output.path):
+            return [entry]
+        if not isinstance(output, Directory) or not (self.root / output.path).is_dir():
+            return []
+        parts: list[Output] = [*output.files]
+        parts += [Directory(p, tree_digest((), (), above=p), ()) for p in output.empty]
+        return [
+            replace(entry, output=part)
+            for part in parts
+            if related(path, [part.path]) and not os.path.lexists(self.root / part.path)
+        ]
+
+    def _missing_part(self, entry: Reference, whole: str) -> PivotError:
+        return StageFailed(
+            f"{entry.output.path}, which {entry.document} records, is not there",
+            hint=f"'pivot pull {whole}', or 'pivot track --force {whole}' if it is gone on purpose",
+        )
 
     def _missing(self, stage: Stage, path: str) -> PivotError:
         known = [self.provided[other] for other in related(path, self.provided)]
@@ -281,3 +330,10 @@ class Planner:
                     self.pending[output.path] = plan.stage.name
                 else:
                     self.pending.pop(output.path, None)
+
+
+def _is_same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False

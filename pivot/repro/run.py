@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pivot.checkout import find_damaged
 from pivot.documents import remove_torn
+from pivot.errors import PivotError
 from pivot.gitignore import update_gitignore
 from pivot.observer import Observer
 from pivot.pipeline.targets import Reach
 from pivot.plan import list_wanted
+from pivot.project import find_documents, related
 from pivot.remembered import Remembered
+from pivot.repro.before import Before
 from pivot.repro.decide import Decision, Verdict
 from pivot.repro.exclusive import Unfinished
 from pivot.repro.git_advice import advise
@@ -21,9 +25,11 @@ from pivot.repro.planner import Planner, StagePlan
 from pivot.repro.processes import Processes, stop_marked
 from pivot.repro.results import Repro, StageResult, State
 from pivot.repro.runner import Runner
+from pivot.repro.saving import REPLACED, Saver
 from pivot.repro.schedule import Schedule
 from pivot.repro.supplies import Supplies
 from pivot.scratch import Scratch
+from pivot.tracked import load_tracked
 from pivot.transfer import for_each
 
 if TYPE_CHECKING:
@@ -78,11 +84,21 @@ class Run:
         self.supplies = Supplies(
             self.session,
             self.cache,
-            self.references.entries,
+            self._wanted_references(),
             remote=self.session.config.remote(self.options.remote) if asked else None,
             accept=self.options.allow_missing,
         )
         self.planner = self._new_planner()
+
+    def _wanted_references(self) -> list[Reference]:
+        """List what chosen stages make or read: nobody is asked for anything else."""
+        chosen = set(self.order)
+        reads = {path for name in self.order for path in self.pipeline.stages[name].reads}
+        return [
+            entry
+            for entry in self.references.entries
+            if (entry.is_stage and entry.owner in chosen) or related(entry.output.path, reads)
+        ]
 
     def preview(self) -> Repro:
         """Decide, and do nothing."""
@@ -142,6 +158,8 @@ class Run:
         plans = {name: self.planner.plan(name) for name in self.order}
         wanted = list_wanted(self._to_place(plans.values()))
         damaged = find_damaged(self.session, self.cache, wanted, dry_run=look_only)
+        for plan in plans.values():
+            damaged |= self.planner.damaged_by_edit(plan, self.cache)
         if damaged:
             self.notes.append(f"{len(damaged)} object(s) in the cache are damaged")
             self.supplies.lose(damaged)
@@ -194,11 +212,21 @@ class Run:
             scratch,
             self.session.config.links,
         )
+        saver = Saver(
+            self.root,
+            project.pivot / "cache" / REPLACED,
+            keeper,
+            unfinished,
+            Before(unfinished.directory),
+            self.pipeline.stages.values(),
+            self.options.force,
+        )
         runner = Runner(
             self.session,
             self.planner,
             self.supplies,
             keeper,
+            saver,
             self.references,
             processes,
             unfinished,
@@ -218,7 +246,13 @@ class Run:
     def _place(self, plans: Mapping[str, StagePlan], runner: Runner) -> None:
         """Put all in place that is known to be right, in one go."""
         self.fetches += self.supplies.fetch(self._to_place(plans.values()))
-        runner.restore(self.planner.needed.values())
+        needed = list(self.planner.needed.values())
+        try:
+            runner.restore(needed)
+        except PivotError:
+            for entry in needed:
+                with contextlib.suppress(PivotError):  # who reads it will say so
+                    runner.restore([entry])
         for plan in plans.values():
             if plan.error is not None or plan.decision.verdict not in _SETTLED:
                 continue
@@ -267,11 +301,21 @@ class Run:
     def _finish(self) -> None:
         """Keep cached outputs out of git, and say what git lacks."""
         cached = [o.path for s in self.pipeline.stages.values() for o in s.outputs if o.cached]
-        tracked = [entry.output.path for entry in self.documents.tracked]
-        update_gitignore(self.root, [*cached, *tracked])
+        try:
+            update_gitignore(self.root, [*cached, *self._tracked()])
+        except PivotError as error:
+            self._note(f"outputs could not be kept out of git: {error.message}")
         ran = [name for name, result in self.results.items() if result.state is State.RAN]
         for text in advise(self.root, self.pipeline.stages.values(), ran) if ran else ():
             self._note(text)
+
+    def _tracked(self) -> list[str]:
+        """List what is tracked now: somebody may have tracked more while stages ran."""
+        try:
+            paths = find_documents(self.session.project).tracked
+            return [load_tracked(path, self.root).output.path for path in paths]
+        except PivotError:
+            return [entry.output.path for entry in self.documents.tracked]
 
     def _all_results(self, plans: Mapping[str, StagePlan]) -> Iterator[StageResult]:
         """List what became of each stage, also of those whose turn did not come."""

@@ -11,11 +11,9 @@ from pivot.checkout import place_selection
 from pivot.errors import ObjectMissing, PivotError, StageFailed
 from pivot.lock_writer import Record, write_lock
 from pivot.plan import Existing
-from pivot.repro.before import Before
 from pivot.repro.decide import Has, Verdict
 from pivot.repro.results import StageResult, State
 from pivot.repro.strays import find_strays
-from pivot.repro.supplies import check_fetched
 from pivot.targets import Reference, Selection
 
 if TYPE_CHECKING:
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from pivot.repro.keeping import Keeper
     from pivot.repro.planner import Planner, StagePlan
     from pivot.repro.processes import Ended, Processes
+    from pivot.repro.saving import Saver
     from pivot.repro.supplies import Supplies
     from pivot.repro.watcher import Watcher
     from pivot.results import Transfer
@@ -45,6 +44,7 @@ class Runner:
     planner: Planner
     supplies: Supplies
     keeper: Keeper
+    saver: Saver
     references: References
     processes: Processes
     unfinished: Unfinished
@@ -54,8 +54,6 @@ class Runner:
 
     def __post_init__(self) -> None:
         self._known = self.references.paths()
-        self._half_done = self.unfinished.left()
-        self._before = Before(self.unfinished.directory)
         self._strays: set[str] = set()
         stages = self.planner.pipeline.stages.values()
         self._declared = {path for stage in stages for path in stage.reads}
@@ -66,14 +64,15 @@ class Runner:
         """Do what a stage needs that does not run: nothing, or restore its outputs."""
         name = plan.stage.name
         if plan.decision.verdict is Verdict.SKIP:
-            self._end(name)
+            self.saver.end(name)
             return StageResult(name, plan.decision, State.UNCHANGED)
         try:
-            warnings = self._save_edits(plan, [entry.output.path for entry in plan.restore])
+            paths = [entry.output.path for entry in plan.restore]
+            warnings = self.saver.save_outputs(plan.stage, plan.found, paths)
             self.restore(plan.restore)
         except PivotError as error:
             return StageResult(name, plan.decision, State.FAILED, error=error)
-        self._end(name)
+        self.saver.end(name)
         return StageResult(name, plan.decision, State.RESTORED, warnings=tuple(warnings))
 
     def restore(self, entries: Iterable[Reference]) -> None:
@@ -81,9 +80,8 @@ class Runner:
         entries = tuple(entries)
         if not entries:
             return
-        fetched = self.supplies.fetch(entries)
-        self.fetches += fetched
-        check_fetched(fetched)
+        self.fetches += self.supplies.fetch(entries)
+        self.supplies.check(entries)
         done = place_selection(
             self.session,
             self.keeper.cache,
@@ -101,6 +99,7 @@ class Runner:
     def run(self, plan: StagePlan) -> StageResult:
         """Run a stage whose turn has come, if it has to; what fails is in the answer."""
         if plan.decision.verdict is Verdict.DEPENDS:
+            self.planner.forget(plan.stage)
             plan = self.planner.plan(plan.stage.name)
             if plan.error is not None:
                 return _failed(plan, plan.error)
@@ -118,15 +117,23 @@ class Runner:
     def _run(self, plan: StagePlan) -> list[str]:
         """Run the commands of a stage; write its lock last. Answers with warnings."""
         stage = plan.stage
-        self._place_inputs(stage)
+        if stage.foreign:
+            raise StageFailed(f"stage {stage.name} needs the real Pivot")
+        warnings = self._place_inputs(stage)
+        self._place_persist(stage, force=self.planner.force)
         found = self.planner.look_again(stage)
-        warnings = self._save_edits(plan, [o.path for o in stage.outputs if not o.persist])
-        self._note_before(stage)
+        replaced = [output.path for output in stage.outputs if not output.persist]
+        warnings += self.saver.save_outputs(stage, found, replaced)
+        warnings += self._begin_persist(stage)
         since = self.unfinished.begin(stage.name, self.processes.token)
-        self.keeper.make_way(stage)
-        self.watcher.begin(stage.name, plan.decision)
-        warnings += self._run_commands(stage)
-        made = self.keeper.keep(stage)
+        try:
+            self.keeper.make_way(stage)
+            self.watcher.begin(stage.name, plan.decision)
+            warnings += self._run_commands(stage)
+            made = self.keeper.keep(stage)
+        except PivotError:
+            self.saver.note_failure(stage)
+            raise
         changed = self.planner.changed_since(stage, found)
         warnings += [
             f"{path} changed while {stage.name} ran, so it will run again" for path in changed
@@ -135,12 +142,12 @@ class Runner:
         root = self.session.project.root
         dependencies = tuple(found.dependencies.values())
         write_lock(root, Record(stage, found.parameters or {}, dependencies, made))
-        self._end(stage.name)
+        self.saver.end(stage.name)
         self.planner.made(stage)
         return warnings
 
-    def _place_inputs(self, stage: Stage) -> None:
-        """Put in place what a stage reads and is only recorded so far."""
+    def _place_inputs(self, stage: Stage) -> list[str]:
+        """Put in place what a stage reads and is only recorded so far; answer with warnings."""
         entries = self.planner.inputs_to_place(stage)
         for entry in entries:
             has = self.supplies.has(entry.output)
@@ -149,44 +156,34 @@ class Runner:
                     f"{entry.output.path}, which stage {stage.name} reads, is {has}",
                     hint="'pivot repro --pull' fetches what is needed",
                 )
+        warnings = [text for entry in entries for text in self.saver.save(entry.output.path)]
         self.restore(entries)
-
-    def _save_edits(self, plan: StagePlan, paths: Iterable[str]) -> list[str]:
-        """Keep in the cache what the user has made of outputs that are to go."""
-        if plan.stage.name in self._half_done:
-            return []
-        cached = {output.path: output.cached for output in plan.stage.outputs}
-        warnings = []
-        for path in paths:
-            state = plan.found.outputs.get(path)
-            same = state is not None and state.has is Has.PLACE
-            if same and not cached.get(path, True):
-                continue  # as its lock has it, so in git
-            saved = self.keeper.save(path)
-            if saved and not same:
-                more = f", and {len(saved) - 1} more files inside" if len(saved) > 1 else ""
-                warnings.append(
-                    f"{saved[0].path} was there and is replaced; it is kept as object "
-                    f"{saved[0].digest}{more}"
-                )
         return warnings
 
-    def _note_before(self, stage: Stage) -> None:
-        """Know what is to persist, or put it back as it was before a command that did not end."""
-        persist = [output.path for output in stage.outputs if output.persist]
-        if not persist:
-            return
-        before = self._before.read(stage.name) if stage.name in self._half_done else None
-        if before is None or not self.keeper.holds(before):
-            self._before.write(stage, self.keeper.save_all(persist))
-            return
-        self.keeper.remove(persist)
-        document = f"what {stage.name} began with"
-        self.restore(Reference(o, stage.name, document, is_stage=True) for o in before)
+    def _begin_persist(self, stage: Stage) -> list[str]:
+        """Have what is to persist in place, as it was when the stage last ended."""
+        warnings, entries = self.saver.begin_persist(stage)
+        self.restore(entries)
+        return warnings
 
-    def _end(self, name: str) -> None:
-        self.unfinished.end(name)
-        self._before.end(name)
+    def _place_persist(self, stage: Stage, *, force: bool) -> None:
+        """Put in place what is to persist, is recorded and is not there."""
+        if self.saver.is_half_done(stage):
+            return
+        root = self.session.project.root
+        persist = {o.path for o in stage.outputs if o.persist and not (root / o.path).exists()}
+        for entry in self.planner.recorded(stage):
+            path = entry.output.path
+            if path not in persist:
+                continue
+            has = self.supplies.has(entry.output)
+            if has is Has.CACHE or (has is not Has.NOWHERE and self.can_fetch):
+                self.restore((entry,))
+            elif not force:
+                raise ObjectMissing(
+                    f"{path}, to which stage {stage.name} adds, is not there",
+                    hint=f"'pivot pull {path}', 'pivot repro --pull', or --force to begin anew",
+                )
 
     def _run_commands(self, stage: Stage) -> list[str]:
         tail = _Tail()

@@ -43,6 +43,8 @@ class Supplies:
         self._wanted = list_wanted(references)
         self._cached = dict(sound(cache.stat(self._wanted), self._wanted))
         self._kept: frozenset[Digest] | None = None
+        self._refused: dict[Digest, PivotError] = {}
+        self._lost: set[Digest] = set()
 
     def has(self, output: Output) -> Has:
         """Say where all files of *output* are to be had, if anywhere.
@@ -56,6 +58,9 @@ class Supplies:
             return Has.NOWHERE
         if self._kept is None:
             self._kept = self._ask(self._remote)
+        for digest in lacking:
+            if digest in self._refused:
+                raise self._refused[digest]
         if not self._kept.issuperset(lacking):
             return Has.NOWHERE
         return Has.ACCEPTED if self._accept else Has.REMOTE
@@ -65,29 +70,58 @@ class Supplies:
         return self._cached.get(digest)
 
     def fetch(self, references: Iterable[Reference]) -> tuple[Transfer, ...]:
-        """Bring what the cache lacks of *references* from the remote."""
+        """Bring what the cache lacks of *references* from the remote, if it did not fail before.
+
+        Raises what stops the remote as a whole; an object's failure is in the answer, and `has`
+        raises it from then on.
+        """
         needed = [
             entry
             for entry in references
-            if any(file.digest not in self._cached for file in files_of(entry.output))
+            if any(self._is_lacking(file.digest) for file in files_of(entry.output))
         ]
         if not needed or self._remote is None:
             return ()
         fetched = fetch_all(self._session, self._remote, self._cache, needed, dry_run=False)
         wanted = list_wanted(needed)
         self._cached |= sound(self._cache.stat(wanted), wanted)
+        for problem in (problem for part in fetched for problem in part.problems):
+            error = PivotError(f"{problem.path}: {problem.message}", hint=problem.hint)
+            error.code = problem.code
+            if not problem.digest:
+                raise error
+            self._refused[Digest(problem.digest)] = error
         return fetched
+
+    def check(self, references: Iterable[Reference]) -> None:
+        """Raise why an object of *references* could not be fetched, if there was one."""
+        for entry in references:
+            for file in files_of(entry.output):
+                if file.digest in self._refused and file.digest not in self._cached:
+                    raise self._refused[file.digest]
+
+    def _is_lacking(self, digest: Digest) -> bool:
+        return digest not in self._cached and digest not in self._refused
 
     def lose(self, digests: Iterable[Digest]) -> None:
         """Take objects of the cache for lost, since they are damaged."""
         for digest in digests:
             self._cached.pop(digest, None)
+            self._lost.add(digest)
 
     def _ask(self, remote: RemoteSettings) -> frozenset[Digest]:
+        """Ask what is kept; a remote that does not answer fails those who need it."""
         kept: set[Digest] = set()
-        for part in fetch_all(self._session, remote, self._cache, self._references, dry_run=True):
+        for part in fetch_all(
+            self._session,
+            remote,
+            self._cache,
+            self._references,
+            dry_run=True,
+            damaged=frozenset(self._lost),
+        ):
             if part.stopped is not None:
-                raise part.stopped
+                self._refused |= dict.fromkeys(part.wanted.keys() - self._cached, part.stopped)
             if self._accept and any(size is None for size in part.plan.transfer.values()):
                 raise RemoteDenied(
                     f"remote '{part.remote}' does not say which objects it has",
@@ -95,13 +129,3 @@ class Supplies:
                 )
             kept |= part.plan.transfer.keys()
         return frozenset(kept)
-
-
-def check_fetched(fetched: Iterable[Transfer]) -> None:
-    """Raise the first thing that went wrong."""
-    for part in fetched:
-        for problem in part.problems:
-            place = f"{problem.path}: " if problem.path else ""
-            error = PivotError(f"{place}{problem.message}", hint=problem.hint)
-            error.code = problem.code
-            raise error
