@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from pivot.documents import Value
     from pivot.values import Typed
@@ -72,3 +72,15 @@ def to_text(value: Typed | Value) -> str:
     if isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False)
+
+
+def merge(one: Mapping[str, Typed], other: Mapping[str, Typed]) -> dict[str, Typed]:
+    """Put *other* over *one*, mapping by mapping."""
+    made = dict(one)
+    for key, value in other.items():
+        before = made.get(key)
+        if isinstance(before, dict) and isinstance(value, dict):
+            made[key] = merge(before, value)
+        else:
+            made[key] = value
+    return made

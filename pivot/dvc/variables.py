@@ -6,6 +6,7 @@ import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pivot.parameters import merge
 from pivot.schema import kind_of
 from pivot.values import parse_values
 
@@ -39,13 +40,13 @@ class Variables:
         for entry in variables or ():
             match entry:
                 case dict():
-                    made = _merge(made, entry)
+                    made = merge(made, entry)
                 case str():
                     name, _, keys = entry.partition(":")
                     tree = self._load(name, above, needed=True)
                     wanted = [key.strip() for key in keys.split(",") if key.strip()]
                     chosen = {key: tree[key] for key in wanted if key in tree} if wanted else tree
-                    made = _merge(made, chosen)
+                    made = merge(made, chosen)
                 case _:
                     raise ValueError(f"vars must list files and mappings, not {kind_of(entry)}")
         return made
@@ -63,15 +64,3 @@ class Variables:
             return {}
         tree = parse_values(data, path).value
         return tree if isinstance(tree, dict) else {}
-
-
-def _merge(one: Mapping[str, Typed], other: Mapping[str, Typed]) -> dict[str, Typed]:
-    """Put *other* beside *one*, mapping by mapping."""
-    made = dict(one)
-    for key, value in other.items():
-        before = made.get(key)
-        if isinstance(before, dict) and isinstance(value, dict):
-            made[key] = _merge(before, value)
-        else:
-            made[key] = value
-    return made

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from pivot.errors import InvalidDocument
-from pivot.parameters import to_text
+from pivot.parameters import merge, to_text
 from pivot.pipeline.interpolation import interpolate
 from pivot.pipeline.stage_entry import Malformed, read_stage
 from pivot.schema import explain, place
@@ -117,9 +117,9 @@ class _PipelineFile:
         for number, entry in enumerate(variables):
             position: Position = ("vars", number)
             if isinstance(entry, dict):
-                scope = _merge(scope, entry)
+                scope = merge(scope, entry)
             elif isinstance(entry, str):
-                scope = _merge(scope, self._load(entry, position, needed=True))
+                scope = merge(scope, self._load(entry, position, needed=True))
             else:
                 raise Malformed(position, "must be a file or a mapping")
         return scope
@@ -184,15 +184,3 @@ def _part(dimension: str, number: int, value: Typed) -> str:
     if isinstance(value, dict | list):
         return f"{dimension}{number}"
     return re.sub(r"[^A-Za-z0-9.-]", "-", to_text(value)) or "-"
-
-
-def _merge(one: Mapping[str, Typed], other: Mapping[str, Typed]) -> dict[str, Typed]:
-    """Put *other* over *one*, mapping by mapping."""
-    made = dict(one)
-    for key, value in other.items():
-        before = made.get(key)
-        if isinstance(before, dict) and isinstance(value, dict):
-            made[key] = _merge(before, value)
-        else:
-            made[key] = value
-    return made
