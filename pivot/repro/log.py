@@ -104,7 +104,7 @@ class StageLog(Watcher):
         """Make a line that does what it says: what a carriage return overwrites is gone."""
         shown = line[-_LONGEST:].rstrip(b"\r").rpartition(b"\r")[2]
         text = shown.decode("utf-8", "backslashreplace").expandtabs()
-        return f"{stage} | {printable(_COLOURS.sub('', text))}\n"
+        return f"{printable(stage)} | {printable(_COLOURS.sub('', text))}\n"
 
     def _say(self, text: str) -> None:
         self._write(f"{printable(text)}\n")
@@ -162,6 +162,12 @@ class GroupedLog(StageLog):
             self._stream.flush()
         kept.close()
 
+    def close(self) -> None:
+        """See `Watcher.close`; what stages have printed that did not end is shown as well."""
+        super().close()
+        for stage in list(self._kept):
+            self._close(stage)
+
     def _marks(self, title: str) -> tuple[str, str]:
         """Say how the runner marks a group's begin and end."""
         raise NotImplementedError
@@ -183,7 +189,7 @@ class GitlabLog(GroupedLog):
         return begin, f"\x1b[0Ksection_end:{now}:{name}\r\x1b[0K\n"
 
 
-_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_COLOURS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")  # CSI sequences of ECMA-48
 
 
 def stage_log(stream: TextIO, environment: Mapping[str, str]) -> StageLog:

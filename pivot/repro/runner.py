@@ -136,7 +136,8 @@ class Runner:
             raise
         changed = self.planner.changed_since(stage, found)
         warnings += [
-            f"{path} changed while {stage.name} ran, so it will run again" for path in changed
+            f"{path} changed while {stage.name} ran; its lock has it as it was before"
+            for path in changed
         ]
         warnings += self._find_strays(stage, since)
         root = self.session.project.root
