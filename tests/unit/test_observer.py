@@ -12,10 +12,10 @@ import pytest
 
 from pivot.cache import Cache
 from pivot.errors import LocalError, PivotError
-from pivot.objects import Digest, Directory, digest_bytes
+from pivot.objects import Digest, Directory, File, digest_bytes
 from pivot.observer import Observer
 from pivot.remembered import Remembered
-from tests.unit.values import directory_of, file_of, put_object, write
+from tests.unit.values import digest, directory_of, file_of, put_object, write
 
 LONG_AGO = (1_700_000_000_000_000_005, 1_700_000_000_000_000_005)
 
@@ -315,15 +315,12 @@ def settled(place: Place, path: str, content: bytes) -> Path:
 
 
 def test_what_is_remembered_is_not_read(place: Place) -> None:
-    file = settled(place, "x", b"before")
     remembered = Remembered(place.state)
-    place.observer(remembered).look("x")
-    with file.open("r+b") as stream:
-        stream.write(b"after!")
-    os.utime(file, ns=LONG_AGO)
+    found = settled(place, "x", b"before").stat()
+    remembered.note("x", found, digest(1), read_at=found.st_ctime_ns + 3 * 10**9)
 
-    assert place.observer(remembered).look("x") == file_of("x", b"before")
-    assert place.observer().look("x") == file_of("x", b"after!")
+    assert place.observer(remembered).look("x") == File("x", digest(1), 6)
+    assert place.observer().look("x") == file_of("x", b"before")
 
 
 @pytest.mark.parametrize("change", ["content", "replaced", "longer", "touched"])

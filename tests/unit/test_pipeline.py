@@ -177,12 +177,21 @@ def test_an_output_is_not_inside_of_another(stages: Mapping[str, str]) -> None:
     assert seen.endswith("stage b: d/x/y is inside d, an output of a")
 
 
-@pytest.mark.parametrize("out", [".", "./pivot.yaml"])
+@pytest.mark.parametrize("out", ["sub", "sub/pivot.yaml"])
 def test_an_output_does_not_replace_the_pipeline(out: str) -> None:
-    seen = problems({"sub/pivot.yaml": text_of({"t": f"> ../sub/{out}"})})
+    other = "stages: {u: {cmd: x, wdir: .., outs: [u]}}\n"
+    seen = problems({"pivot.yaml": text_of({"t": f"> {out}"}), "sub/pivot.yaml": other})
 
-    path = posixpath.normpath(f"sub/{out}")
-    assert seen == (f"sub/pivot.yaml: line 2: stage sub/t: {path} would replace sub/pivot.yaml",)
+    assert seen == (f"pivot.yaml: line 2: stage t: {out} would replace sub/pivot.yaml",)
+
+
+@pytest.mark.parametrize("out", [".", "..", "../sub"])
+def test_a_stage_does_not_remove_where_it_runs(out: str) -> None:
+    stage = f"stages: {{t: {{cmd: x, wdir: work/sub, outs: ['{out}']}}}}\n"
+    (seen,) = problems({"pivot.yaml": stage})
+
+    removed = posixpath.normpath(f"work/sub/{out}")
+    assert seen.endswith(f"stage t: {removed} is removed before it runs, and it runs there")
 
 
 def test_the_problems_of_all_files_are_said_with_their_names() -> None:

@@ -19,9 +19,15 @@ SECOND = 1_000_000_000
 LONG_AGO = 1_700_000_000 * SECOND + 5
 
 
-def aged(path: Path, mtime: int = LONG_AGO) -> os.stat_result:
-    os.utime(path, ns=(mtime, mtime))
-    return path.stat()
+def changed_at(path: Path, ctime: int) -> os.stat_result:
+    """Say what the file would be like, had it changed at a time that nobody can set."""
+    found = path.stat()
+    return os.stat_result(tuple(found), {"st_mtime_ns": LONG_AGO, "st_ctime_ns": ctime})
+
+
+def later(found: os.stat_result) -> int:
+    """Say a time at which every clock tells a change from that of *found*."""
+    return found.st_ctime_ns + 3 * SECOND
 
 
 @pytest.fixture(name="file")
@@ -34,9 +40,9 @@ def _state(tmp_path: Path) -> Path:
     return tmp_path / ".pivot" / "cache" / "remembered.json"
 
 
-def noted(state: Path, file: Path, *, mtime: int = LONG_AGO) -> Remembered:
+def noted(state: Path, file: Path) -> Remembered:
     remembered = Remembered(state)
-    remembered.note("data", aged(file, mtime), digest(1), read_at=time.time_ns())
+    remembered.note("data", file.stat(), digest(1), read_at=later(file.stat()))
     return remembered
 
 
@@ -51,28 +57,26 @@ def test_what_was_never_read_is_not_known(state: Path, file: Path) -> None:
     assert Remembered(state).recall("data", file.stat()) is None
 
 
-def test_another_time_size_or_inode_is_another_file(state: Path, file: Path) -> None:
+@pytest.mark.parametrize("change", ["time", "size", "inode", "content", "mode"])
+def test_another_time_size_or_inode_is_another_file(state: Path, file: Path, change: str) -> None:
+    before = file.stat()
     remembered = noted(state, file)
-    older = aged(file, LONG_AGO - 1)
-    file.write_bytes(b"content!")
-    larger = aged(file)
-    file.write_bytes(b"content")
-    (file.parent / "new").write_bytes(b"content")
-    os.replace(file.parent / "new", file)
-    replaced = aged(file)
+    while file.stat().st_ctime_ns == before.st_ctime_ns:  # the kernel's clock stands still
+        if change == "inode":
+            (file.parent / "new").write_bytes(b"content")
+            os.replace(file.parent / "new", file)
+        elif change == "mode":
+            file.chmod(0o755)
+        elif change != "time":
+            file.write_bytes(b"content!" if change == "size" else b"CONTENT")
+        mtime = before.st_mtime_ns - (change == "time")
+        os.utime(file, ns=(before.st_atime_ns, mtime))  # as tar and cp -p set it back
 
-    assert [remembered.recall("data", each) for each in (older, larger, replaced)] == [None] * 3
-
-
-def test_a_mode_is_no_content(state: Path, file: Path) -> None:
-    remembered = noted(state, file)
-    file.chmod(0o755)
-
-    assert remembered.recall("data", file.stat()) == digest(1)
+    assert remembered.recall("data", file.stat()) is None
 
 
 @pytest.mark.parametrize(
-    ("mtime", "read_at", "known"),
+    ("ctime", "read_at", "known"),
     [
         (LONG_AGO, LONG_AGO, False),
         (LONG_AGO, LONG_AGO - SECOND, False),
@@ -86,20 +90,22 @@ def test_a_mode_is_no_content(state: Path, file: Path) -> None:
     ],
 )
 def test_a_file_that_changed_just_before_it_was_read_is_not_believed(
-    state: Path, file: Path, mtime: int, read_at: int, known: bool
+    state: Path, file: Path, ctime: int, read_at: int, known: bool
 ) -> None:
     remembered = Remembered(state)
-    found = aged(file, mtime)
+    found = changed_at(file, ctime)
     remembered.note("data", found, digest(1), read_at=read_at)
 
     assert remembered.recall("data", found) == (digest(1) if known else None)
 
 
 def test_a_file_of_the_future_is_not_believed(state: Path, file: Path) -> None:
-    later = time.time_ns() + 3600 * SECOND
-    remembered = noted(state, file, mtime=later)
+    now = time.time_ns()
+    found = changed_at(file, now + 3600 * SECOND)
+    remembered = Remembered(state)
+    remembered.note("data", found, digest(1), read_at=now)
 
-    assert remembered.recall("data", file.stat()) is None
+    assert remembered.recall("data", found) is None
 
 
 def test_what_is_saved_is_known_the_next_time(state: Path, file: Path) -> None:
@@ -112,7 +118,7 @@ def test_what_is_saved_is_known_the_next_time(state: Path, file: Path) -> None:
 @pytest.mark.parametrize("path", ["é", "a\nb", '"', "😀", "日本/x", "1e5"])
 def test_any_path_may_be_remembered(state: Path, file: Path, path: str) -> None:
     remembered = Remembered(state)
-    remembered.note(path, aged(file), digest(1), read_at=time.time_ns())
+    remembered.note(path, file.stat(), digest(1), read_at=later(file.stat()))
     remembered.save(complete=True)
 
     assert Remembered(state).recall(path, file.stat()) == digest(1)
@@ -120,7 +126,7 @@ def test_any_path_may_be_remembered(state: Path, file: Path, path: str) -> None:
 
 def test_after_a_complete_look_what_was_not_seen_is_forgotten(state: Path, file: Path) -> None:
     first = noted(state, file)
-    first.note("gone", file.stat(), digest(2), read_at=time.time_ns())
+    first.note("gone", file.stat(), digest(2), read_at=later(file.stat()))
     first.save(complete=True)
     second = Remembered(state)
     second.recall("data", file.stat())
@@ -134,7 +140,7 @@ def test_after_a_complete_look_what_was_not_seen_is_forgotten(state: Path, file:
 def test_after_an_incomplete_look_all_stays(state: Path, file: Path) -> None:
     noted(state, file).save(complete=True)
     second = Remembered(state)
-    second.note("more", file.stat(), digest(2), read_at=time.time_ns())
+    second.note("more", file.stat(), digest(2), read_at=later(file.stat()))
     second.save(complete=False)
 
     assert Remembered(state).recall("data", file.stat()) == digest(1)
@@ -157,13 +163,14 @@ def test_what_cannot_be_written_is_no_error(tmp_path: Path, file: Path) -> None:
 
 BROKEN = [
     b"", b"{", b"[]", b"null", b"5", b'"x"', b"\xff\xfe", b"{}", b'{"version": 1}',
-    b'{"version": 2, "files": {"data": [1, 2, 3, "0123456789abcdef"]}}',
-    b'{"version": 1, "files": []}', b'{"version": 1, "files": {"data": 5}}',
-    b'{"version": 1, "files": {"data": [1, 2, 3]}}',
-    b'{"version": 1, "files": {"data": [1, 2, 3, "short"]}}',
-    b'{"version": 1, "files": {"data": [1, 2, 3, null]}}',
-    b'{"version": 1, "files": {"data": [[], {}, "x", "0123456789abcdef"]}}',
-    b'{"version": 1, "files": {"data": [' + b"9" * 5000 + b"]}}", b"[" * 100_000,
+    b'{"version": 1, "files": {"data": [1, 2, 3, "0123456789abcdef"]}}',
+    b'{"version": 3, "files": {"data": [1, 2, 3, 4, "0123456789abcdef"]}}',
+    b'{"version": 2, "files": []}', b'{"version": 2, "files": {"data": 5}}',
+    b'{"version": 2, "files": {"data": [1, 2, 3, 4]}}',
+    b'{"version": 2, "files": {"data": [1, 2, 3, 4, "short"]}}',
+    b'{"version": 2, "files": {"data": [1, 2, 3, 4, null]}}',
+    b'{"version": 2, "files": {"data": [[], {}, "x", 4, "0123456789abcdef"]}}',
+    b'{"version": 2, "files": {"data": [' + b"9" * 5000 + b"]}}", b"[" * 100_000,
 ]  # fmt: skip
 
 
@@ -173,7 +180,7 @@ def test_a_file_that_is_broken_is_no_memory(state: Path, file: Path, content: by
     state.write_bytes(content)
     remembered = Remembered(state)
     before = remembered.recall("data", file.stat())
-    remembered.note("data", aged(file), digest(1), read_at=time.time_ns())
+    remembered.note("data", file.stat(), digest(1), read_at=later(file.stat()))
     remembered.save(complete=True)
 
     assert before is None
@@ -183,7 +190,7 @@ def test_a_file_that_is_broken_is_no_memory(state: Path, file: Path, content: by
 def test_a_damaged_digest_does_not_spoil_the_others(state: Path, file: Path) -> None:
     noted(state, file).save(complete=True)
     tree = json.loads(state.read_bytes())
-    tree["files"]["bad"] = [1, 2, 3, "0123"]
+    tree["files"]["bad"] = [1, 2, 3, 4, "0123"]
     state.write_text(json.dumps(tree))
 
     assert Remembered(state).recall("data", file.stat()) == digest(1)
@@ -197,7 +204,7 @@ def test_the_margin_is_that_of_the_clock_that_made_the_time(mtime: int) -> None:
 def test_after_settling_a_new_file_is_believed(state: Path, file: Path) -> None:
     file.write_bytes(b"fresh")
     found = file.stat()
-    settle([found.st_mtime_ns])
+    settle([found.st_ctime_ns])
     remembered = Remembered(state)
     remembered.note("data", found, Digest(digest_bytes(b"fresh")), read_at=time.time_ns())
 
