@@ -112,7 +112,7 @@ class Run:
             )
             for name, plan in plans.items()
         )
-        return Repro(stages, self.pipeline, dry_run=True)
+        return Repro(stages, self.pipeline, notes=tuple(self.notes), dry_run=True)
 
     def carry_out(self) -> Repro:
         """Decide, then do: what is recorded is placed first, then stages run."""
@@ -161,7 +161,7 @@ class Run:
         for plan in plans.values():
             damaged |= self.planner.damaged_by_edit(plan, self.cache)
         if damaged:
-            self.notes.append(f"{len(damaged)} object(s) in the cache are damaged")
+            self._note(f"{len(damaged)} object(s) in the cache are damaged")
             self.supplies.lose(damaged)
             if not look_only:
                 self.cache.discard(damaged)
