@@ -29,14 +29,14 @@ class ExitCode(IntEnum):
 
 MEANINGS = {
     ExitCode.DONE: "done, also when there was nothing to do",
-    ExitCode.FAILED: "some files failed, or another error",
+    ExitCode.FAILED: "some files or stages failed, or another error",
     ExitCode.USAGE: "wrong usage: unknown target, remote or option",
     ExitCode.MISSING: "objects are missing on the remote",
     ExitCode.DENIED: "credentials or permission",
     ExitCode.INTEGRITY: "integrity: wrong bytes, or an unsafe path",
     ExitCode.UNAVAILABLE: "network: no connection, or throttled after all retries",
     ExitCode.LOCAL: "local disk or file permission",
-    ExitCode.INVALID: "config, lock or .pvt file is invalid",
+    ExitCode.INVALID: "config, pivot.yaml, lock or .pvt file is invalid",
     ExitCode.TIMED_OUT: "timeout",
     ExitCode.INTERRUPTED: "interrupted",
 }

@@ -87,7 +87,7 @@ def _make(path: Path) -> None:
     for last in (False,) * 20 + (True,):
         try:
             path.mkdir(parents=True)
-        except FileNotFoundError as error:
+        except (FileNotFoundError, FileExistsError) as error:  # gone before or after pathlib looked
             if last:
                 raise local_error(error, path) from error
         except OSError as error:
