@@ -26,22 +26,22 @@ def _place(tmp_path: Path, bare_pivot: Command) -> Place:
 
 @pytest.fixture(name="clone")
 def _clone(place: Place) -> Clone:
+    return lambda name: clone_of(place, name)
+
+
+def clone_of(place: Place, name: str) -> Place:
     """Push and commit what *place* has, and clone it."""
-
-    def make(name: str) -> Place:
-        remote = place.root.parent / "remote"
-        if not remote.exists():
-            remote.mkdir()
-            done = place("remote", "add", "origin", f"file://{remote}")
-            assert done.code == 0, done
-        pushed = place("push")
-        assert pushed.code == 0, pushed
-        git(place, "add", "--all")
-        git(place, "commit", "-q", "-m", name)
-        git(place, "clone", "-q", ".", f"../{name}")
-        return Place(place.root.parent / name, place.pivot, place.prefix)
-
-    return make
+    remote = place.root.parent / "remote"
+    if not remote.exists():
+        remote.mkdir()
+        done = place("remote", "add", "origin", f"file://{remote}")
+        assert done.code == 0, done
+    pushed = place("push")
+    assert pushed.code == 0, pushed
+    git(place, "add", "--all")
+    git(place, "commit", "-q", "-m", name)
+    git(place, "clone", "-q", ".", f"../{name}")
+    return Place(place.root.parent / name, place.pivot, place.prefix)
 
 
 def git(place: Place, *words: str) -> str:
