@@ -259,9 +259,11 @@ class Planner:
         ]
 
     def _missing_part(self, entry: Reference, whole: str) -> PivotError:
+        gone = f"'pivot track --force {whole}' if it is gone on purpose"
+        again = f"'pivot repro {entry.owner}' to make it again"
         return StageFailed(
             f"{entry.output.path}, which {entry.document} records, is not there",
-            hint=f"'pivot pull {whole}', or 'pivot track --force {whole}' if it is gone on purpose",
+            hint=f"'pivot pull {whole}', or {again if entry.is_stage else gone}",
         )
 
     def _missing(self, stage: Stage, path: str) -> PivotError:

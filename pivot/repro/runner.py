@@ -66,12 +66,13 @@ class Runner:
         if plan.decision.verdict is Verdict.SKIP:
             self.saver.end(name)
             return StageResult(name, plan.decision, State.UNCHANGED)
+        warnings: list[str] = []
         try:
             paths = [entry.output.path for entry in plan.restore]
-            warnings = self.saver.save_outputs(plan.stage, plan.found, paths)
+            warnings += self.saver.save_outputs(plan.stage, plan.found, paths)
             self.restore(plan.restore)
         except PivotError as error:
-            return StageResult(name, plan.decision, State.FAILED, error=error)
+            return _failed(plan, error, warnings=warnings)
         self.saver.end(name)
         return StageResult(name, plan.decision, State.RESTORED, warnings=tuple(warnings))
 
@@ -106,30 +107,30 @@ class Runner:
             if plan.decision.verdict is not Verdict.RUN:
                 return self.settle(plan)
         began = time.monotonic()
+        warnings: list[str] = []
         try:
-            warnings = self._run(plan)
+            self._run(plan, warnings)
         except PivotError as error:
-            return _failed(plan, error, time.monotonic() - began)
+            return _failed(plan, error, time.monotonic() - began, warnings)
         seconds = time.monotonic() - began
         name = plan.stage.name
         return StageResult(name, plan.decision, State.RAN, seconds, tuple(warnings))
 
-    def _run(self, plan: StagePlan) -> list[str]:
-        """Run the commands of a stage; write its lock last. Answers with warnings."""
+    def _run(self, plan: StagePlan, warnings: list[str]) -> None:
+        """Run the commands of a stage; write its lock last. Adds to *warnings*."""
         stage = plan.stage
         if stage.foreign:
             raise StageFailed(f"stage {stage.name} needs the real Pivot")
-        warnings = self._place_inputs(stage)
-        self._place_persist(stage, force=self.planner.force)
+        self._place_inputs(stage, warnings)
+        self._begin_persist(stage, warnings)
         found = self.planner.look_again(stage)
         replaced = [output.path for output in stage.outputs if not output.persist]
         warnings += self.saver.save_outputs(stage, found, replaced)
-        warnings += self._begin_persist(stage)
         since = self.unfinished.begin(stage.name, self.processes.token)
         try:
             self.keeper.make_way(stage)
             self.watcher.begin(stage.name, plan.decision)
-            warnings += self._run_commands(stage)
+            self._run_commands(stage, warnings)
             made = self.keeper.keep(stage)
         except PivotError:
             self.saver.note_failure(stage)
@@ -145,10 +146,9 @@ class Runner:
         write_lock(root, Record(stage, found.parameters or {}, dependencies, made))
         self.saver.end(stage.name)
         self.planner.made(stage)
-        return warnings
 
-    def _place_inputs(self, stage: Stage) -> list[str]:
-        """Put in place what a stage reads and is only recorded so far; answer with warnings."""
+    def _place_inputs(self, stage: Stage, warnings: list[str]) -> None:
+        """Put in place what a stage reads and is only recorded so far; add to *warnings*."""
         entries = self.planner.inputs_to_place(stage)
         for entry in entries:
             has = self.supplies.has(entry.output)
@@ -157,20 +157,20 @@ class Runner:
                     f"{entry.output.path}, which stage {stage.name} reads, is {has}",
                     hint="'pivot repro --pull' fetches what is needed",
                 )
-        warnings = [text for entry in entries for text in self.saver.save(entry.output.path)]
+        for entry in entries:
+            warnings += self.saver.save(entry.output.path)
         self.restore(entries)
-        return warnings
 
-    def _begin_persist(self, stage: Stage) -> list[str]:
+    def _begin_persist(self, stage: Stage, warnings: list[str]) -> None:
         """Have what is to persist in place, as it was when the stage last ended."""
-        warnings, entries = self.saver.begin_persist(stage)
+        told, entries = self.saver.begin_persist(stage)
+        warnings += told
         self.restore(entries)
-        return warnings
+        self._place_persist(stage, force=self.planner.force)
+        self.saver.note_persist(stage)
 
     def _place_persist(self, stage: Stage, *, force: bool) -> None:
         """Put in place what is to persist, is recorded and is not there."""
-        if self.saver.is_half_done(stage):
-            return
         root = self.session.project.root
         persist = {o.path for o in stage.outputs if o.persist and not (root / o.path).exists()}
         for entry in self.planner.recorded(stage):
@@ -186,9 +186,8 @@ class Runner:
                     hint=f"'pivot pull {path}', 'pivot repro --pull', or --force to begin anew",
                 )
 
-    def _run_commands(self, stage: Stage) -> list[str]:
+    def _run_commands(self, stage: Stage, warnings: list[str]) -> None:
         tail = _Tail()
-        warnings: list[str] = []
         directory = self.session.project.root / stage.directory
         if not directory.is_dir():
             raise StageFailed(f"{stage.directory}, where stage {stage.name} runs, is no directory")
@@ -207,7 +206,6 @@ class Runner:
                 error = StageFailed(f"stage {stage.name} failed: {_how(ended)}", hint="")
                 error.tail = tail.lines()
                 raise error
-        return warnings
 
     def _find_strays(self, stage: Stage, since: int) -> list[str]:
         root = self.session.project.root
@@ -243,8 +241,11 @@ def _how(ended: Ended) -> str:
     return f"killed by signal {-ended.code}"
 
 
-def _failed(plan: StagePlan, error: PivotError, seconds: float = 0.0) -> StageResult:
+def _failed(
+    plan: StagePlan, error: PivotError, seconds: float = 0.0, warnings: Iterable[str] = ()
+) -> StageResult:
     tail = error.tail if isinstance(error, StageFailed) else ()
+    name = plan.stage.name
     return StageResult(
-        plan.stage.name, plan.decision, State.FAILED, seconds, error=error, tail=tail
+        name, plan.decision, State.FAILED, seconds, tuple(warnings), error=error, tail=tail
     )

@@ -85,28 +85,31 @@ class Saver:
         return told
 
     def begin_persist(self, stage: Stage) -> tuple[list[str], tuple[Reference, ...]]:
-        """Know what is to persist before a command begins.
+        """Take away what a command that did not end made of what is to persist.
 
-        After a command that did not end, the answer is what it had begun with, to be put back;
-        with the warnings that come of it.
+        The answer is what it had begun with, to be put back, with the warnings that come of it.
+        What somebody made of it since stays; what somebody removed is put back as well.
         """
         paths = [output.path for output in stage.outputs if output.persist]
-        if not paths:
-            return [], ()
         before = self.before.read(stage.name) if stage.name in self._half_done else None
-        left = self.unfinished.left_by(stage.name)
-        touched = any(left and left.get(p) != signature(self.root, p) for p in paths)
-        if before is None or touched or not self.keeper.holds(before):
-            self.before.write(stage, self.keeper.save_all(paths))
+        if before is None or not self.keeper.holds(before):
             return [], ()
-        warnings = [] if left else [text for path in paths for text in self.save(path)]
+        left = self.unfinished.left_by(stage.name)
+        here = [path for path in paths if os.path.lexists(self.root / path)]
+        if any(left.get(path, "") not in {"", signature(self.root, path)} for path in here):
+            paths = [path for path in paths if path not in here]
+        unknown = [path for path in paths if not left.get(path)]
+        warnings = [text for path in unknown for text in self.save(path)]
+        self.unfinished.fail(stage.name, {**left, **dict.fromkeys(paths, "")})  # unknown from now
         self.keeper.remove(paths)
         document = f"what {stage.name} began with"
-        return warnings, tuple(Reference(o, stage.name, document, is_stage=True) for o in before)
+        back = (output for output in before if output.path in paths)
+        return warnings, tuple(Reference(o, stage.name, document, is_stage=True) for o in back)
 
-    def is_half_done(self, stage: Stage) -> bool:
-        """Tell whether the command of *stage* began once and did not end."""
-        return stage.name in self._half_done
+    def note_persist(self, stage: Stage) -> None:
+        """Know what is to persist before a command begins."""
+        if paths := [output.path for output in stage.outputs if output.persist]:
+            self.before.write(stage, self.keeper.save_all(paths))
 
     def note_failure(self, stage: Stage) -> None:
         """Note what a failed command left, to know it from what somebody makes of it."""

@@ -79,6 +79,20 @@ def test_all_new_files_in_an_output_are_kept_and_listed(then: str, place: Place)
     assert os.listdir(place.root / "d") == ["f"]
 
 
+@pytest.mark.parametrize("options", [(), ("-q",)])
+def test_what_is_replaced_is_named_also_when_its_stage_fails(
+    options: tuple[str, ...], place: Place
+) -> None:
+    (place.root / "out").write_text("hours of work\n")
+    place.write(a=stage("echo half > out; exit 1", "out"))
+
+    done = place("repro", *options)
+
+    assert done.code == 1, done
+    assert is_named(Done(1, done.err if options else done.out, ""), "out", "hours of work\n"), done
+    assert b"hours of work\n" in held(place)
+
+
 def test_what_a_failed_command_left_is_no_loss(place: Place) -> None:
     outs = ["out", "d", {"db": {"persist": True}}, {"m": {"cache": False}}]
     command = "echo half-$n > out; mkdir d; echo half-$n-d > d/f; echo half-$n >> db; cp out m"
@@ -193,6 +207,23 @@ def test_what_is_to_persist_and_was_removed_is_restored_first(place: Place) -> N
 
     assert done.code == 0, done
     assert place.text("db") == "1\n2\n"
+
+
+def test_what_is_to_persist_and_was_removed_after_a_failure_is_put_back(place: Place) -> None:
+    outs = [{"db": {"persist": True}}, {"log": {"persist": True}}]
+    place.write(a=stage("echo 1 >> db; echo 1 >> log", *outs))
+    first = place.states()
+    place.write(a=stage("echo half >> db; echo half >> log; exit 1", *outs))
+    failed = place.states()
+    (place.root / "db").unlink()
+    sh(place, "echo mended > log")
+    place.write(a=stage("echo 2 >> db; echo 2 >> log", *outs))
+
+    last = place.states()
+
+    assert [first, failed, last] == [{"a": "ran"}, {"a": "failed"}, {"a": "ran"}]
+    assert place.text("db") == "1\n2\n"
+    assert place.text("log") == "mended\n2\n"
 
 
 # What git has

@@ -275,6 +275,21 @@ def test_a_part_that_is_nowhere_is_named_with_the_cure(
     assert there.text("all") == "a\n"
 
 
+def test_a_part_of_an_output_that_is_nowhere_is_named_with_its_stage(place: Place) -> None:
+    make = stage("mkdir d; echo a > d/a; echo b > d/b", "d")
+    place.write(make=make, use=stage("cat d/* > use", "use", deps=["d"]))
+    place("repro")
+    for path in ("d/b", "use"):
+        (place.root / path).unlink()
+    lose(place, b"b\n")
+
+    done = place("repro", "--single", "use")
+
+    assert done.code == 1, done
+    assert "d/b, which .pivot/stages/make.lock records, is not there" in done.err
+    assert "'pivot pull d', or 'pivot repro make' to make it again" in done.err
+
+
 # Sources that change while stages run
 
 
@@ -317,6 +332,17 @@ def test_a_source_edited_while_an_earlier_stage_runs_is_seen(same: bool, place: 
     during(place, lambda: (place.root / "more").write_text("edited\n"))
 
     assert place.text("late") == ("1" if same else "2") + "\nedited\n"
+    assert place.states() == {"slow": "unchanged", "late": "unchanged"}
+
+
+def test_a_source_edited_before_its_stage_begins_is_seen(place: Place) -> None:
+    slow(place, late=stage("cat more > late", "late", deps=["more"]))
+    for name in ("src", "more"):
+        (place.root / name).write_text("2\n")
+
+    during(place, lambda: (place.root / "more").write_text("3\n"), "-j1")
+
+    assert place.text("late") == "3\n"
     assert place.states() == {"slow": "unchanged", "late": "unchanged"}
 
 
