@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import io
 import itertools
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from pivot.documents import load_yaml, mapping, reads_as_text, write_atomically
 from pivot.errors import InvalidDocument, local_error
@@ -15,14 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, MutableMapping
     from pathlib import Path
 
+    from ruamel.yaml import YAML
+
     from pivot.keys import Setting
 
     Tree = MutableMapping[str, object]
-
-
-class _Yaml(Protocol):
-    def load(self, stream: str) -> object: ...
-    def dump(self, data: object, stream: io.StringIO) -> None: ...
 
 
 def set_key(path: Path, key: str, value: Setting) -> None:
@@ -46,6 +43,17 @@ def unset_key(path: Path, key: str) -> bool:
     with _editing(path) as tree:
         removed = [_remove(tree, place) for place in _places(key)]
     return any(removed)
+
+
+def round_trip() -> YAML:
+    """Make an editor of YAML that keeps comments, order, quotes and long lines."""
+    from ruamel.yaml import YAML  # noqa: PLC0415
+
+    yaml = YAML(typ="rt")
+    yaml.preserve_quotes = True
+    yaml.width = 4096  # never fold a line that the user wrote
+    yaml.default_flow_style = False
+    return yaml
 
 
 def _quoted(text: str) -> str:
@@ -103,7 +111,7 @@ def _editing(path: Path) -> Iterator[Tree]:
     with lock:
         with contextlib.suppress(OSError):  # a file system without locks still has whole writes
             fcntl.flock(lock, fcntl.LOCK_EX)
-        yaml = _round_trip()
+        yaml = round_trip()
         before, tree = _read(path, yaml)
         yield tree
         stream = io.StringIO()
@@ -113,7 +121,7 @@ def _editing(path: Path) -> Iterator[Tree]:
             write_atomically(path, after.encode())
 
 
-def _read(path: Path, yaml: _Yaml) -> tuple[str, Tree]:
+def _read(path: Path, yaml: YAML) -> tuple[str, Tree]:
     from ruamel.yaml.comments import CommentedMap  # noqa: PLC0415
     from ruamel.yaml.error import YAMLError  # noqa: PLC0415
 
@@ -125,15 +133,4 @@ def _read(path: Path, yaml: _Yaml) -> tuple[str, Tree]:
         loaded = yaml.load(text)
     except YAMLError as error:
         raise InvalidDocument(path, [str(error).splitlines()[0]]) from error
-    return text, CommentedMap() if loaded is None else loaded  # type: ignore[return-value]
-
-
-def _round_trip() -> _Yaml:
-    from ruamel.yaml import YAML  # noqa: PLC0415
-
-    yaml = YAML(typ="rt")
-    yaml.preserve_quotes = True
-    yaml.width = 4096  # never fold a line that the user wrote
-    yaml.default_flow_style = False
-    made: _Yaml = yaml
-    return made
+    return text, CommentedMap() if loaded is None else loaded

@@ -13,7 +13,8 @@ from pivot.errors import UnsafePath, UsageError, local_error
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-_NEVER_ENTERED = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", ".tox", ".nox"})
+NEVER_ENTERED = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", ".tox", ".nox"})
+"""Directories in which nobody looks for documents, whatever they are of."""
 
 PIPELINE = "pivot.yaml"
 """The name of a pipeline file."""
@@ -158,7 +159,7 @@ def _walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
             continue
         yield Path(place), files
         if os.path.basename(place) != ".pivot":
-            waiting += [f"{place}/{name}" for name in below if name not in _NEVER_ENTERED]
+            waiting += [f"{place}/{name}" for name in below if name not in NEVER_ENTERED]
 
 
 def _locks_below(stages: Path) -> Iterator[Path]:

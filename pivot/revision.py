@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pivot.documents import read_document
 from pivot.errors import InvalidDocument, local_error
 from pivot.git import Snapshot, tracked_paths
-from pivot.project import PIPELINE, find_documents
+from pivot.project import NEVER_ENTERED, PIPELINE, find_documents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 WORKSPACE = "workspace"
 """How reports call the files as they are now."""
 
-_NEVER_ENTERED = frozenset({"node_modules", "__pycache__", ".hg", ".svn", ".tox", ".nox", ".pivot"})
+_CLOSED = NEVER_ENTERED | {".pivot"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def _committed(revision: str, snapshot: Snapshot) -> Place:
         tuple(
             name
             for name in names
-            if posixpath.basename(name) == PIPELINE and _NEVER_ENTERED.isdisjoint(name.split("/"))
+            if posixpath.basename(name) == PIPELINE and _CLOSED.isdisjoint(name.split("/"))
         ),
         tuple(n for n in names if n.endswith(".lock") and "/.pivot/stages/" in f"/{n}"),
         snapshot.read,

@@ -136,7 +136,6 @@ LATE = {
     },
     "documents": {"yaml"},
     "dvc.comments": {
-        "ruamel.yaml",
         "ruamel.yaml.comments",
         "ruamel.yaml.error",
         "ruamel.yaml.scalarstring",

@@ -6,6 +6,7 @@ import io
 import re
 from typing import TYPE_CHECKING, TypeAlias
 
+from pivot.config_file import round_trip
 from pivot.documents import reads_as_text
 from pivot.errors import InvalidDocument
 from pivot.values import parse_values
@@ -58,12 +59,7 @@ def _dump(yaml: YAML, node: object) -> bytes:
 
 
 def _yaml() -> YAML:
-    from ruamel.yaml import YAML  # noqa: PLC0415
-
-    yaml = YAML(typ="rt")
-    yaml.preserve_quotes = True
-    yaml.width = 4096
-    yaml.default_flow_style = False
+    yaml = round_trip()
     yaml.indent(mapping=2, sequence=4, offset=2)
     return yaml
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pivot.dvc.recorded import Hashed
 from pivot.dvc.store import Hashes, Lost, Part, Store, Whole, hash_file, listing_md5, look
 from pivot.errors import PivotError, local_error
+from pivot.project import NEVER_ENTERED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,9 +18,7 @@ if TYPE_CHECKING:
 
     from pivot.tree import Tree
 
-_NEVER_ENTERED = frozenset(
-    {".dvc", ".pivot", ".git", ".hg", ".svn", "node_modules", "__pycache__", ".tox", ".nox"}
-)
+_CLOSED = NEVER_ENTERED | {".dvc", ".pivot"}
 _NAMES = frozenset({"dvc.yaml", ".dvcignore"})
 
 
@@ -50,7 +49,7 @@ def _walk(place: str, *, top: bool = False) -> Iterator[str]:
         if name in _NAMES or (name.endswith(".dvc") and name != ".dvc"):
             yield f"{place}/{name}"
     for entry in below:
-        if entry.name not in _NEVER_ENTERED:
+        if entry.name not in _CLOSED:
             yield from _walk(f"{place}/{entry.name}")
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from pivot.project import NEVER_ENTERED
 from tests.conftest import ROOT, Command, Done
 from tests.documentation import Shell, install_commands, run_page
 from tests.e2e.test_report import SCHEMAS, valid, values
@@ -118,6 +119,18 @@ def test_what_stages_declare_on_either_side_is_compared(project: Repository) -> 
         "conf/model.toml:depth": (3, 4),
         "conf/model.toml:other": (1, 2),
     }
+
+
+@pytest.mark.parametrize("name", sorted(NEVER_ENTERED - {".git"}))
+def test_what_is_not_looked_into_here_is_not_looked_into_at_a_revision(
+    name: str, project: Repository
+) -> None:
+    project.write(f"lib/{name}/pivot.yaml", "stages: {a: {cmd: x, params: {seed: 7}}}\n")
+    project.commit()
+
+    rows = project.rows("params", "diff", "HEAD~1", "HEAD")
+
+    assert rows == project.rows("params", "diff", "HEAD~1") == {}
 
 
 def test_two_revisions_are_compared_without_the_workspace(project: Repository) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from pivot.config_file import set_key
 from pivot.dvc.comments import rewrite
 from pivot.values import Typed, parse_values
 
@@ -30,6 +33,20 @@ def tree() -> dict[str, Typed]:
 
 def test_what_does_not_change_is_kept_to_the_letter() -> None:
     assert rewrite(BEFORE, tree(), "pivot.yaml") == BEFORE
+
+
+def test_a_long_line_is_not_folded_neither_here_nor_in_a_configuration(tmp_path: Path) -> None:
+    value = " ".join(["word"] * 500)
+    before = f"a: {value}\nb: '1'   # one\n"
+    file = tmp_path / "config.yaml"
+    file.write_text(before)
+
+    set_key(file, "remote.jobs", 7)
+
+    tree: Typed = {"a": value, "b": "1", "remote": {"jobs": 7}}
+    after = f"{before}remote:\n  jobs: 7\n"
+    assert rewrite(before.encode(), tree, "pivot.yaml").decode() == after
+    assert file.read_text() == after
 
 
 def test_comments_stay_where_values_change() -> None:
