@@ -12,7 +12,7 @@ from pivot.dvc.told import import_json, import_text
 
 
 @click.command("import-dvc", epilog=EXIT_CODES)
-@click.option("-n", "--dry-run", is_flag=True, help="Say what would be written, and write nothing.")
+@click.option("-n", "--dry-run", is_flag=True, help="Print what would be written.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite what is there.")
 @json_option
 @common_options
@@ -21,7 +21,7 @@ def import_dvc(common: Common, *, dry_run: bool, force: bool, as_json: bool) -> 
 
     Writes pivot.yaml, lock files, .pvt files and remotes, and takes the contents from DVC's cache.
     No stage is run, and what DVC has stays as it is. What has no counterpart is listed, with what
-    to do by hand.
+    to do by hand. A dry run does not read the contents: whether they are damaged, the run says.
 
     \b
     Examples:

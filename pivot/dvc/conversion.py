@@ -12,7 +12,7 @@ from pivot.config import load_config
 from pivot.config_file import set_key
 from pivot.documents import write_document
 from pivot.dvc.plan import ImportPlan, LockPlan, content_key, lost_problem
-from pivot.dvc.store import Lost, Part, Whole, hash_file
+from pivot.dvc.store import Lost, hash_file
 from pivot.dvc.survey import existing, survey
 from pivot.errors import ExitCode, ObjectDamaged, UsageError, worst
 from pivot.keys import parse_setting
@@ -22,25 +22,37 @@ from pivot.project import Project, init_project
 from pivot.tracked import write_tracked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
+    from pivot.dvc.store import Part, Whole
     from pivot.objects import Output
     from pivot.results import Problem
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """An import: its *plan* and, unless it was a dry run, which files were *written*."""
+    """An import: its *plan*, and what came of it, which for a dry run is the plan.
+
+    *written* are files, *objects* the contents that are in the cache, by their keys, and
+    *unlocked* says why a stage has no lock. Contents are checked by a run only.
+    """
 
     plan: ImportPlan
     dry_run: bool
     written: tuple[str, ...]
+    objects: Mapping[str, Part]
+    unlocked: Mapping[str, str]
     problems: tuple[Problem, ...]
 
     @property
     def code(self) -> ExitCode:
         """What the command exits with: what DVC has lost is missing, what it cannot say is not."""
         return worst(problem.code for problem in self.problems)
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes the objects have."""
+        return sum(part.size for part in self.objects.values())
 
 
 def import_dvc(
@@ -61,7 +73,14 @@ def import_dvc(
             hint="use --force to overwrite what an earlier import wrote",
         )
     if dry_run:
-        return Imported(plan, dry_run=True, written=(), problems=plan.problems)
+        return Imported(
+            plan,
+            dry_run=True,
+            written=plan.files,
+            objects=plan.objects,
+            unlocked=plan.unlocked,
+            problems=plan.problems,
+        )
     if not project.pivot.exists():
         init_project(project.root)
     config = load_config(project, project.user_config)
@@ -117,15 +136,20 @@ class _Taker:
                     f"{part.source} changed while it was read", hint="run the command again"
                 )
 
-    def output(self, whole: Whole) -> Output | Lost:
-        """Say with our digests what was found."""
-        files: list[File] = []
-        for part in whole.parts:
-            key = content_key(part)
-            if key in self.damaged:
-                return Lost(part.path, self.damaged[key], damaged=True)
-            digest, size = self._digests[key]
-            files.append(File(part.path, digest, size, part.executable))
+    def lost(self, whole: Whole) -> list[Lost]:
+        """List the files of *whole* that were not taken."""
+        return [
+            Lost(part.path, self.damaged[key], damaged=True)
+            for part in whole.parts
+            if (key := content_key(part)) in self.damaged
+        ]
+
+    def output(self, whole: Whole) -> Output:
+        """Say with our digests what was found, of which nothing may be lost."""
+        files = [
+            File(part.path, *self._digests[content_key(part)], part.executable)
+            for part in whole.parts
+        ]
         if not whole.directory:
             return files[0]
         files.sort(key=lambda file: file.path)
@@ -138,42 +162,38 @@ def _write(project: Project, plan: ImportPlan, taker: _Taker) -> Imported:
     root = project.root
     written: list[str] = []
     problems = list(plan.problems)
+    unlocked = dict(plan.unlocked)
     for lock in plan.locks:
-        record = _record(lock, taker, problems)
-        if record is not None:
-            write_lock(root, record)
+        lost = [each for whole in lock.wholes for each in taker.lost(whole)]
+        problems += [lost_problem(each, each.path, lock.stage.name) for each in lost]
+        if lost:
+            more = f", and {len(lost) - 1} more files" if len(lost) > 1 else ""
+            unlocked[lock.stage.name] = f"{lost[0].path} is damaged in DVC's cache{more}"
+        else:
+            write_lock(root, _record(lock, taker))
             written.append(lock.path)
     for tracked in plan.data:
-        output = taker.output(tracked.data)
-        if isinstance(output, Lost):
-            problems.append(lost_problem(output, output.path, ""))
-        else:
-            write_tracked(root, output)
+        lost = taker.lost(tracked.data)
+        problems += [lost_problem(each, each.path, tracked.document) for each in lost]
+        if not lost:
+            write_tracked(root, taker.output(tracked.data))
             written.append(tracked.path)
     for key, text in plan.settings.items():
         set_key(project.config, key, parse_setting(key, text))
     for path, data in plan.documents.items():
         write_document(root, str(path), data)
         written.append(path)
-    return Imported(plan, dry_run=False, written=tuple(written), problems=tuple(problems))
+    return Imported(
+        plan,
+        dry_run=False,
+        written=tuple(written),
+        objects={key: part for key, part in plan.objects.items() if key not in taker.damaged},
+        unlocked=unlocked,
+        problems=tuple(dict.fromkeys(problems)),
+    )
 
 
-def _record(lock: LockPlan, taker: _Taker, problems: list[Problem]) -> Record | None:
-    dependencies = _outputs(lock.dependencies, lock, taker, problems)
-    outputs = _outputs((*lock.kept, *lock.seen), lock, taker, problems)
-    if dependencies is None or outputs is None:
-        return None
+def _record(lock: LockPlan, taker: _Taker) -> Record:
+    dependencies = tuple(map(taker.output, lock.dependencies))
+    outputs = tuple(map(taker.output, (*lock.kept, *lock.seen)))
     return Record(lock.stage, lock.parameters, dependencies, outputs)
-
-
-def _outputs(
-    wholes: Iterable[Whole], lock: LockPlan, taker: _Taker, problems: list[Problem]
-) -> tuple[Output, ...] | None:
-    found: list[Output] = []
-    for whole in wholes:
-        output = taker.output(whole)
-        if isinstance(output, Lost):
-            problems.append(lost_problem(output, output.path, lock.stage.name))
-            return None
-        found.append(output)
-    return tuple(found)

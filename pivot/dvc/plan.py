@@ -39,6 +39,11 @@ class LockPlan:
     seen: tuple[Whole, ...]
 
     @property
+    def wholes(self) -> tuple[Whole, ...]:
+        """Everything that the lock names."""
+        return (*self.dependencies, *self.kept, *self.seen)
+
+    @property
     def path(self) -> str:
         """The lock file."""
         return lock_path(self.stage.name)
@@ -46,9 +51,10 @@ class LockPlan:
 
 @dataclass(frozen=True, slots=True)
 class DataPlan:
-    """Tracked data whose `.pvt` file is written beside it."""
+    """Tracked data whose `.pvt` file is written beside it; *document* is the `.dvc` file."""
 
     data: Whole
+    document: str
 
     @property
     def path(self) -> str:
@@ -80,11 +86,6 @@ class ImportPlan:
         wholes = [whole for lock in self.locks for whole in lock.kept]
         wholes += [data.data for data in self.data]
         return {content_key(part): part for whole in wholes for part in whole.parts}
-
-    @property
-    def bytes(self) -> int:
-        """How many bytes enter the cache."""
-        return sum(part.size for part in self.objects.values())
 
 
 def content_key(part: Part) -> str:
@@ -133,7 +134,7 @@ def make_plan(
     for entry in data:
         place = found[entry.path, entry.content] if entry.content is not None else None
         if isinstance(place, Whole):
-            tracked.append(DataPlan(place))
+            tracked.append(DataPlan(place, entry.document))
         else:
             lost = place or Lost(entry.path, "DVC has recorded no md5 of it")
             problems.append(lost_problem(lost, entry.path, entry.document))
@@ -229,7 +230,7 @@ def _from_root(stage: Stage, recorded: Mapping[str, Recorded]) -> dict[str, Reco
 def lost_problem(lost: Lost, path: str, owner: str) -> Problem:
     """Say that a content is nowhere, or is not what its name says."""
     if lost.damaged:
-        hint = "restore it with 'dvc fetch', then run 'pivot import-dvc --force'"
+        hint = "delete the file, run 'dvc fetch', then 'pivot import-dvc --force'"
         return Problem(ExitCode.INTEGRITY, lost.why, hint, path, owner)
     hint = "run 'dvc fetch', then 'pivot import-dvc --force'"
     return Problem(ExitCode.MISSING, lost.why, hint, path, owner)

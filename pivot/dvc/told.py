@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pivot.results import Problem
 
 _SHOWN = 20
+_OWNERS = 5
 
 
 def import_text(imported: Imported) -> Report:
@@ -24,21 +25,21 @@ def import_text(imported: Imported) -> Report:
     plan, dry = imported.plan, imported.dry_run
     out = [f"  write    {path}" for path in plan.documents]
     written = set(imported.written)
-    locks = [lock for lock in plan.locks if dry or lock.path in written]
+    locks = [lock for lock in plan.locks if lock.path in written]
     out += [f"  lock     {lock.stage.name}" for lock in locks]
-    out += [f"  no lock  {name}: {why}" for name, why in plan.unlocked.items()]
-    out += [f"  track    {data.data.path}" for data in plan.data if dry or data.path in written]
+    out += [f"  no lock  {name}: {why}" for name, why in imported.unlocked.items()]
+    out += [f"  track    {data.data.path}" for data in plan.data if data.path in written]
     out += [f"  set      {key}: {text}" for key, text in plan.settings.items()]
-    count = len(plan.locks) + len(plan.unlocked)
+    count = len(locks) + len(imported.unlocked)
     out.append(
         f"{'Would convert' if dry else 'Converted'} {count} stage(s), {len(locks)} with a lock; "
-        f"{len(plan.objects)} object(s), {human_size(plan.bytes)}"
+        f"{len(imported.objects)} object(s), {human_size(imported.bytes)}"
     )
     if plan.notes:
         out += ["", f"Not converted ({len(plan.notes)}):", *_note_lines(plan.notes)]
     if not dry:
         out += ["", "Next:", *(f"  {line}" for line in next_steps(imported))]
-    err = _problem_lines(imported.problems)
+    err = _problem_lines(imported)
     return Report(_printable(out), _printable(err), imported.code)
 
 
@@ -49,12 +50,14 @@ def _printable(lines: Iterable[str]) -> tuple[str, ...]:
 def import_json(imported: Imported) -> Report:
     """Say all of it, in the form of `schemas/import.json`."""
     plan = imported.plan
-    written = {*plan.files} if imported.dry_run else {*imported.written}
+    written = set(imported.written)
     stages: list[Json] = [
-        {"name": lock.stage.name, "lock": lock.path if lock.path in written else None, "reason": ""}
+        {"name": lock.stage.name, "lock": lock.path, "reason": ""}
         for lock in plan.locks
+        if lock.path in written
     ]
-    stages += [{"name": name, "lock": None, "reason": why} for name, why in plan.unlocked.items()]
+    unlocked = imported.unlocked.items()
+    stages += [{"name": name, "lock": None, "reason": why} for name, why in unlocked]
     tree: dict[str, Json] = {
         "version": 1,
         "command": "import-dvc",
@@ -64,7 +67,7 @@ def import_json(imported: Imported) -> Report:
         "stages": stages,
         "tracked": [data.data.path for data in plan.data if data.path in written],
         "settings": dict(plan.settings),
-        "objects": {"count": len(plan.objects), "bytes": plan.bytes},
+        "objects": {"count": len(imported.objects), "bytes": imported.bytes},
         "notes": [
             {"path": note.document, "line": note.line or None, "what": note.what, "cure": note.cure}
             for note in plan.notes
@@ -76,14 +79,18 @@ def import_json(imported: Imported) -> Report:
 
 
 def next_steps(imported: Imported) -> Iterator[str]:
-    """List the commands that finish the move."""
+    """List the commands that finish the move; DVC's files go when nothing is left to be mended."""
     plan = imported.plan
+    if imported.problems:
+        yield "pivot import-dvc --force   # when the errors are mended; keep DVC's files until then"
     if plan.documents:
         yield "pivot repro --dry-run   # what DVC would run, and no more"
-    if plan.settings and plan.objects:
+    if plan.settings and imported.objects:
         yield "pivot push   # once: DVC's remote has the objects under other names"
-    ours = [".pivot", *plan.documents, *(data.path for data in plan.data)]
-    yield f"git add {shlex.join(ours)}"
+    data = [each.path for each in plan.data if each.path in imported.written]
+    yield f"git add {shlex.join(['.pivot', *plan.documents, *data])}"
+    if imported.problems:
+        return
     theirs: dict[str, None] = {}
     for path in plan.documents:
         above = posixpath.dirname(path)
@@ -101,13 +108,28 @@ def _note_lines(notes: tuple[Note, ...]) -> Iterator[str]:
         yield f"  … and {len(notes) - _SHOWN} more (--json lists all)"
 
 
-def _problem_lines(problems: tuple[Problem, ...]) -> Iterator[str]:
-    for problem in problems[:_SHOWN]:
-        stage = f" (stage {problem.owner})" if problem.owner else ""
-        yield f"Error: {problem.path}: {problem.message}{stage}"
-    if len(problems) > _SHOWN:
-        yield f"… and {len(problems) - _SHOWN} more (--json lists all)"
-    yield from dict.fromkeys(f"Tip: {problem.hint}" for problem in problems)
+def _problem_lines(imported: Imported) -> Iterator[str]:
+    """Say each thing that went wrong once, with all the files and stages that it concerns."""
+    told: dict[str, list[Problem]] = {}
+    for problem in imported.problems:
+        told.setdefault(problem.message, []).append(problem)
+    for message, problems in list(told.items())[:_SHOWN]:
+        paths = _listed(problem.path for problem in problems)
+        owners = dict.fromkeys(problem.owner for problem in problems if problem.owner)
+        stages = [owner for owner in owners if owner in imported.unlocked]
+        of_stages = f"stage{'s' if len(stages) > 1 else ''} {_listed(stages)}" if stages else ""
+        others = _listed(owner for owner in owners if owner not in imported.unlocked)
+        needed = "; ".join(filter(None, (of_stages, others)))
+        yield f"Error: {paths}: {message}{f' ({needed})' if needed else ''}"
+    if len(told) > _SHOWN:
+        yield f"… and {len(told) - _SHOWN} more (--json lists all)"
+    yield from dict.fromkeys(f"Tip: {problem.hint}" for problem in imported.problems)
+
+
+def _listed(names: Iterable[str]) -> str:
+    each = list(dict.fromkeys(names))
+    more = f" and {len(each) - _OWNERS} more" if len(each) > _OWNERS else ""
+    return ", ".join(each[:_OWNERS]) + more
 
 
 def _problem_tree(problem: Problem) -> Json:

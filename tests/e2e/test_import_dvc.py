@@ -257,6 +257,95 @@ def test_a_damaged_object_is_not_taken(legacy: bool, tmp_path: Path, bare_pivot:
     assert (dvc.root / "data.pvt").exists()
 
 
+@pytest.fixture(name="damaged")
+def _damaged(dvc: DvcProject) -> DvcProject:
+    """Two stages read tracked images of which one is damaged, and a third has nothing of it."""
+    images = {"imgs/1.png": b"one", "imgs/2.png": b"two"}
+    listed: Content = {"1.png": b"one", "2.png": b"two"}
+    dvc.yaml("imgs.dvc", {"outs": [dvc.record("imgs", listed)]})
+    stages, ran = {}, {}
+    for name, read in (("a", "imgs"), ("b", "imgs"), ("c", "c.in")):
+        stages[name] = {"cmd": name, "deps": [read], "outs": [f"{name}.out"]}
+        content = listed if read == "imgs" else b"c"
+        ran[name] = {
+            "cmd": name,
+            "deps": [dvc.record(read, content)],
+            "outs": [dvc.record(f"{name}.out", name.encode())],
+        }
+    dvc.yaml("dvc.yaml", {"stages": stages})
+    dvc.lock(ran)
+    for path, data in (images | {"c.in": b"c"}).items():
+        dvc.place(path, data)
+    bad = dvc.object(md5(b"two"))
+    bad.chmod(0o644)
+    bad.write_bytes(b"TWO")
+    return dvc
+
+
+def test_what_was_not_written_is_neither_counted_nor_added(
+    damaged: DvcProject, bare_pivot: Command
+) -> None:
+    done = bare_pivot("import-dvc", cwd=damaged.root)
+
+    assert done.code == 5, done
+    assert done.out.splitlines() == [
+        "  write    pivot.yaml",
+        "  lock     c",
+        "  no lock  a: imgs/2.png is damaged in DVC's cache",
+        "  no lock  b: imgs/2.png is damaged in DVC's cache",
+        "Converted 3 stage(s), 1 with a lock; 4 object(s), 6 B",
+        "",
+        "Next:",
+        "  pivot import-dvc --force   # when the errors are mended; keep DVC's files until then",
+        "  pivot repro --dry-run   # what DVC would run, and no more",
+        "  git add .pivot pivot.yaml",
+    ]
+    assert sorted(objects(damaged.root / ".pivot/cache").values()) == [b"a", b"b", b"c", b"one"]
+
+
+def test_a_damaged_object_is_one_error_with_all_that_need_it(
+    damaged: DvcProject, bare_pivot: Command
+) -> None:
+    done = bare_pivot("import-dvc", cwd=damaged.root)
+
+    bad = f"{damaged.object(md5(b'two'))} hashes to {md5(b'TWO')}, and was not taken"
+    assert done.err.splitlines() == [
+        f"Error: imgs/2.png: {bad} (stages a, b; imgs.dvc)",
+        "Tip: delete the file, run 'dvc fetch', then 'pivot import-dvc --force'",
+    ]
+
+
+def test_a_report_on_damaged_objects_has_each_stage(
+    damaged: DvcProject, bare_pivot: Command
+) -> None:
+    dry = valid(bare_pivot("import-dvc", "--json", "-n", cwd=damaged.root).out, "import")
+    run = valid(bare_pivot("import-dvc", "--json", cwd=damaged.root).out, "import")
+
+    assert (dry["problems"], dry["objects"]) == ([], {"count": 5, "bytes": 9})
+    assert run["objects"] == {"count": 4, "bytes": 6}
+    assert [problem["owner"] for problem in run["problems"]] == ["a", "b", "imgs.dvc"]
+    assert {stage["name"]: bool(stage["lock"]) for stage in run["stages"]} == {
+        "a": False,
+        "b": False,
+        "c": True,
+    }
+    assert all(bool(stage["reason"]) != bool(stage["lock"]) for stage in run["stages"])
+    assert not any(line.startswith(("git rm", "git commit")) for line in run["next"])
+    assert any(line.startswith("git rm") for line in dry["next"])
+
+
+def test_what_was_mended_is_taken_by_the_next_run(damaged: DvcProject, bare_pivot: Command) -> None:
+    bare_pivot("import-dvc", cwd=damaged.root)
+    damaged.object(md5(b"two")).write_bytes(b"two")
+
+    done = bare_pivot("import-dvc", "--force", cwd=damaged.root)
+
+    assert (done.code, done.err) == (0, "")
+    assert "3 stage(s), 3 with a lock; 5 object(s), 9 B" in done.out
+    assert "  git add .pivot pivot.yaml imgs.pvt\n" in done.out
+    assert "  git rm -r --ignore-unmatch dvc.yaml dvc.lock .dvc .dvcignore '*.dvc'\n" in done.out
+
+
 def test_the_cache_is_found_where_the_configuration_says(
     dvc: DvcProject, tmp_path: Path, bare_pivot: Command
 ) -> None:
