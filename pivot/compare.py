@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import fnmatch
 import json
 import math
 import os
@@ -122,8 +123,9 @@ def flatten(tree: Typed, above: str = "") -> dict[str, Typed]:
 def choose(owners: Mapping[str, str], targets: Sequence[str], *, here: str, root: str) -> set[str]:
     """Choose the files that *targets* name among those of *owners*, which says whose each is.
 
-    A target is a stage, the end of a stage's name, a file, or a directory with files; `train` is
-    all of `train@a` too. Paths are relative to *here*; both are absolute. Raises `UsageError`.
+    A target is a stage, the end of a stage's name, a pattern of names, a file, or a directory with
+    files; `train` is all of `train@a` too. Paths are relative to *here*; both are absolute. Raises
+    `UsageError`.
     """
     chosen: set[str] = set()
     for target in targets:
@@ -132,7 +134,7 @@ def choose(owners: Mapping[str, str], targets: Sequence[str], *, here: str, root
             file
             for file, owner in owners.items()
             for name in (owner, owner.partition("@")[0])
-            if f"/{name}".endswith(f"/{target}")
+            if f"/{name}".endswith(f"/{target}") or _fits(owner, target, path)
         }
         below = {f for f in owners if path in {".", f} or f.startswith(f"{path}/")}
         if not named and not below:
@@ -141,6 +143,15 @@ def choose(owners: Mapping[str, str], targets: Sequence[str], *, here: str, root
             raise UsageError(f"'{target}' is no metric and no stage with metrics", hint=hint)
         chosen |= named | below
     return chosen
+
+
+def _fits(name: str, *patterns: str) -> bool:
+    """Tell whether one of *patterns* is one, and fits the *name* of a stage."""
+    return any(
+        fnmatch.fnmatchcase(name, pattern)
+        for pattern in patterns
+        if any(char in pattern for char in "*?[")
+    )
 
 
 def _leaves(tree: Typed) -> Iterator[tuple[Position, Typed]]:

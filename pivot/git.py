@@ -179,15 +179,19 @@ def _unknown(root: Path, revision: str) -> UsageError:
     """Say that there is no such revision, and which may be meant."""
     if _verify(root, "HEAD") is None and revision.startswith(("HEAD", "@")):
         return UsageError("There is no commit yet to compare with", hint="commit, then try again")
-    listed = _run(root, "for-each-ref", "--format=%(refname:short)")
-    names = _checked(listed, "cannot list its branches").decode(errors="replace").split()
-    others = [name for name in ("HEAD", *names) if not revision.startswith(name)]
+    others = [name for name in ("HEAD", *list_branches(root)) if not revision.startswith(name)]
     near = difflib.get_close_matches(revision, others, n=1)
     hint = f"did you mean '{near[0]}'?" if near else "'git log --all' shows what there is"
     shallow = _checked(_run(root, "rev-parse", "--is-shallow-repository"), "cannot be asked")
     if not near and shallow.strip() == b"true":
         hint = "this clone is shallow: 'git fetch --unshallow' brings the other commits"
     return UsageError(f"Unknown revision '{revision}'", hint=hint)
+
+
+def list_branches(root: Path) -> list[str]:
+    """List the names of branches, also of other repositories, and tags; raises `PivotError`."""
+    listed = _run(root, "for-each-ref", "--format=%(refname:short)")
+    return _checked(listed, "cannot list its branches").decode(errors="replace").split()
 
 
 def is_in_repository(root: Path) -> bool:

@@ -74,6 +74,14 @@ def read_metrics(
     return tuple(view.side() for view in views)
 
 
+def find_metrics(place: Place) -> dict[str, str]:
+    """List the metric files that *place* knows, each with its stage.
+
+    What cannot be read is left out.
+    """
+    return _View(place).metrics()
+
+
 @dataclass
 class _View:
     """A place while it is looked at: what is known of it, and what went wrong."""

@@ -77,7 +77,7 @@ RUNGS = (
     "repro.start",
     "repro.log repro.report overview",
     "track graph_text",
-    "cli.options",
+    "cli.options cli.completion",
     "cli.compare cli.config cli.init cli.import_dvc cli.look",
     "cli.remote cli.repro cli.track cli.transfer",
     "cli",
@@ -103,6 +103,7 @@ DOORS = {
         "cli",
         "cli.options",
         "cli.compare",
+        "cli.completion",
         "cli.config",
         "cli.import_dvc",
         "cli.init",
@@ -119,6 +120,7 @@ DOORS = {
 
 LATE = {
     "aws": {"boto3", "botocore.config", "botocore.exceptions", "botocore.session"},
+    "cli.compare": {"click.shell_completion"},
     "cli.config": {"click.shell_completion", "pivot.config_file", "pathlib"},
     "cli.options": {
         "click.shell_completion",

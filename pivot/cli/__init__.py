@@ -41,6 +41,9 @@ _COMMANDS = {
 _NAMES = {"list": "list_", "import-dvc": "import_dvc"}
 """What commands are called in their modules, where that cannot be their name."""
 
+_COMPLETION = "_PIVOT_COMPLETE"
+"""The variable with which a shell asks click for completion."""
+
 
 class _LazyGroup(click.Group):
     """Loads the module of a command when it is needed: `--version` needs none."""
@@ -86,6 +89,8 @@ def run(arguments: Sequence[str]) -> ExitCode:
     """Run one command; the answer is the exit code. Bugs alone raise."""
     command = next((word for word in arguments if word in _COMMANDS), "")
     as_json = "--json" in arguments
+    if _COMPLETION in os.environ:
+        import_module("pivot.cli.completion").register()
     try:
         code = pivot.main(args=list(arguments), prog_name="pivot", standalone_mode=False)
         return ExitCode(code or 0)

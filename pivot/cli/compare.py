@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -10,15 +11,17 @@ import click
 from pivot.cli.options import EXIT_CODES, Common, common_options, json_option
 from pivot.compare import choose
 from pivot.compare_report import Form, Style, report_differences, report_metrics
-from pivot.errors import UsageError
-from pivot.readings import read_metrics, read_parameters
+from pivot.errors import PivotError, UsageError
+from pivot.git import list_branches
+from pivot.readings import find_metrics, read_metrics, read_parameters
 from pivot.report import printable
 from pivot.revision import open_places
 from pivot.tables import MOST_DIGITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
+
+    from click.shell_completion import CompletionItem
 
     from pivot.compare import Side
     from pivot.config import Config
@@ -37,6 +40,40 @@ Without B, A is compared with the workspace; A is HEAD if not given.
 )
 
 
+def _complete_revisions(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer branches and tags."""
+    from click.shell_completion import CompletionItem  # noqa: PLC0415
+
+    del ctx, param
+    try:
+        names = list_branches(Common(Path.cwd()).project().root)
+    except PivotError:
+        return []
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def _complete_metrics(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer stages with metrics, and metric files."""
+    from click.shell_completion import CompletionItem  # noqa: PLC0415
+
+    del param
+    common = Common(Path.cwd())
+    try:
+        project = common.project()
+        cache = _cache(project, common.config(project))
+        with open_places(project, cache, (ctx.params.get("rev"),)) as (place,):
+            found = find_metrics(place)
+    except PivotError:
+        return []
+    names = {part for owner in found.values() for part in (owner, owner.partition("@")[0])}
+    files = sorted(os.path.relpath(project.root / path, project.here) for path in found)
+    return [CompletionItem(n) for n in (*sorted(names), *files) if n.startswith(incomplete)]
+
+
 def _table_options(function: Command) -> Command:
     function = click.option(
         "--precision",
@@ -52,8 +89,12 @@ def _diff_options(function: Command) -> Command:
     function = click.option("--all", "every", is_flag=True, help="Print unchanged values too.")(
         _table_options(function)
     )
-    function = click.argument("new", metavar="[B]", required=False)(function)
-    return click.argument("old", metavar="[A]", default="HEAD")(function)
+    function = click.argument(
+        "new", metavar="[B]", required=False, shell_complete=_complete_revisions
+    )(function)
+    return click.argument("old", metavar="[A]", default="HEAD", shell_complete=_complete_revisions)(
+        function
+    )
 
 
 @click.group(epilog=EXIT_CODES)
@@ -101,23 +142,41 @@ def metrics() -> None:
     \b
     Examples:
       pivot metrics show
+      pivot metrics show --rev HEAD~1 'train@*'
       pivot metrics diff
       pivot metrics diff main --md
     """
 
 
 @metrics.command(epilog=EXIT_CODES)
-@click.argument("targets", nargs=-1)
+@click.argument("targets", nargs=-1, shell_complete=_complete_metrics)
+@click.option(
+    "--rev",
+    metavar="REV",
+    shell_complete=_complete_revisions,
+    help="A commit, branch or tag, instead of the workspace.",
+)
 @_table_options
 def show(
     common: Common,
     *,
     targets: tuple[str, ...],
+    rev: str | None,
     as_json: bool,
     as_markdown: bool,
     precision: int | None,
 ) -> int:
-    """Print the metrics of the workspace: all, or those of stages, files or directories."""
+    """Print the metrics of the workspace or of a revision.
+
+    TARGETS are stages ('train' is all of 'train@a' too), patterns ('train@*'), metric files, or
+    directories that hold some. Without TARGETS: all.
+
+    \b
+    Examples:
+      pivot metrics show
+      pivot metrics show train
+      pivot metrics show --rev HEAD~1 'train@*'
+    """
     project = common.project()
     config = common.config(project)
     cache = _cache(project, config)
@@ -127,8 +186,9 @@ def show(
     def chosen(owners: Mapping[str, str]) -> Iterable[str]:
         return choose(owners, targets, here=here, root=root) if targets else owners
 
-    with open_places(project, cache, (None,)) as places:
+    with open_places(project, cache, (rev,)) as places:
         (side,) = read_metrics(places, cache, choose=chosen)
+    _tell_commits(common, side)
     return common.show(report_metrics(side, style))
 
 

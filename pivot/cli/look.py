@@ -29,6 +29,27 @@ if TYPE_CHECKING:
 
     from pivot.report import Json
 
+SCHEMAS = {
+    "pipeline": "pivot.yaml, for editors",
+    "report": "push, pull, fetch, checkout; of every command, its errors",
+    "repro": "repro",
+    "stages": "list",
+    "dag": "dag",
+    "differences": "params diff, metrics diff",
+    "metrics": "metrics show",
+    "import": "import-dvc",
+    "config": "config list",
+    "value": "config get",
+    "remotes": "remote list",
+    "change": "config set, unset; remote add, remove, default; track; init",
+}
+"""The schemas that ship, and what has their form: all but the first, a command with `--json`."""
+
+_SCHEMA_EPILOG = (
+    "\b\nNAME, and the commands that print this form with --json:\n"
+    + "".join(f"  {name:<12} {what}\n" for name, what in SCHEMAS.items())
+    + f"\n{EXIT_CODES}"
+)
 _STAGES = click.argument("stages", nargs=-1, shell_complete=complete_stages)
 
 
@@ -66,7 +87,7 @@ def list_(common: Common, *, stages: tuple[str, ...], as_json: bool) -> int:
 
 @click.command(epilog=EXIT_CODES)
 @_STAGES
-@click.option("--mermaid", is_flag=True, help="Print a Mermaid flowchart, for Markdown.")
+@click.option("--mermaid", is_flag=True, help="Print a Mermaid flowchart.")
 @json_option
 @common_options
 def dag(common: Common, *, stages: tuple[str, ...], mermaid: bool, as_json: bool) -> None:
@@ -76,7 +97,7 @@ def dag(common: Common, *, stages: tuple[str, ...], mermaid: bool, as_json: bool
     Examples:
       pivot dag
       pivot dag train
-      pivot dag --mermaid >> README.md
+      pivot dag --mermaid > graph.mmd
     """
     project = common.project()
     pipeline = load_workspace_pipeline(project, load_documents(project))
@@ -94,17 +115,19 @@ def dag(common: Common, *, stages: tuple[str, ...], mermaid: bool, as_json: bool
         click.echo(line)
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(epilog=_SCHEMA_EPILOG)
+@click.argument("name", metavar="[NAME]", type=click.Choice([*SCHEMAS]), default="pipeline")
 @common_options
-def schema(common: Common) -> None:
-    """Print the JSON Schema of pivot.yaml, for editors.
+def schema(common: Common, *, name: str) -> None:
+    """Print a JSON Schema: that of pivot.yaml, or the one called NAME.
 
     \b
-    Example:
+    Examples:
       pivot schema > .pivot/pipeline.schema.json
+      pivot schema repro
     """
     del common
-    click.echo(schema_text("pipeline"), nl=False)
+    click.echo(schema_text(name), nl=False)
 
 
 def _table(rows: Sequence[Row]) -> list[str]:

@@ -10,7 +10,7 @@ from pivot.track import track as run_track
 
 
 @click.command(epilog=EXIT_CODES)
-@click.argument("paths", nargs=-1, required=True)
+@click.argument("paths", nargs=-1, required=True, type=click.Path())
 @click.option("-f", "--force", is_flag=True, help="Also what is tracked already: update it.")
 @json_option
 @common_options

@@ -16,6 +16,7 @@ from pivot.project import NEVER_ENTERED
 from tests.conftest import ROOT, Command, Done
 from tests.documentation import Shell, install_commands, run_page
 from tests.e2e.test_report import SCHEMAS, valid, values
+from tests.e2e.test_terminal import complete
 from tests.projects import ProjectBuilder, digest
 
 PIPELINE = """\
@@ -210,6 +211,80 @@ def test_metrics_of_targets_alone_are_shown(project: Repository) -> None:
         "Error: 'nlp/m.yml' is no metric and no stage with metrics",
         "Tip: did you mean 'nlp/m.yaml'?",
     ]
+
+
+def test_metrics_of_a_revision_are_shown_as_they_were(project: Repository) -> None:
+    project.write("metrics.json", '{"acc": 0.93}')
+    project.commit()
+    project.write("metrics.json", '{"acc": 0.95}')
+
+    before = project.run("metrics", "show", "--rev", "HEAD~1", "-v", "metrics.json")
+    last = valid(project.run("metrics", "show", "--rev", "main", "--json").out, "metrics")
+    unknown = project.run("metrics", "show", "--rev", "mian")
+
+    assert before.out.splitlines()[1] == "metrics.json  acc              0.91"
+    assert "HEAD~1: " in before.err
+    assert [row["value"] for row in last["metrics"]] == [0.93]
+    assert unknown == Done(2, "", "Error: Unknown revision 'mian'\nTip: did you mean 'main'?\n")
+
+
+def test_stages_that_only_a_revision_has_are_targets_there(project: Repository) -> None:
+    matrix = "matrix: {m: [a, b]}\n    cmd: x\n    metrics: ['${m}.json']\n"
+    project.write("pivot.yaml", f"stages:\n  fit:\n    {matrix}")
+    project.write("a.json", '{"n": 1}')
+    project.write("b.json", '{"n": 2}')
+    project.commit()
+    project.write("pivot.yaml", PIPELINE)
+
+    for target, paths in (
+        ("fit", ["a.json", "b.json"]),
+        ("fit@*", ["a.json", "b.json"]),
+        ("fit@b", ["b.json"]),
+    ):
+        shown = project.run("metrics", "show", "--rev", "HEAD", "--json", target)
+        assert [row["path"] for row in valid(shown.out, "metrics")["metrics"]] == paths
+    assert project.run("metrics", "show", "fit@*").code == 2
+
+
+def test_a_cached_metric_of_one_revision_is_read_from_the_cache(cached: Repository) -> None:
+    shown = cached.run("metrics", "show", "--rev", "HEAD", "fit").out
+
+    assert shown.splitlines()[1:] == ["m.json  acc     0.5"]
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("pivot params diff m", ["main"]),
+        ("pivot metrics diff main v", ["v1"]),
+        ("pivot metrics show --rev v", ["v1"]),
+        ("pivot metrics show m", ["metrics.json"]),
+        ("pivot metrics show s", []),
+        ("pivot metrics show t", ["train"]),
+        ("pivot metrics show --rev v1 o", ["old", "old.json"]),
+    ],
+)
+def test_revisions_and_metrics_are_completed(
+    words: str, offered: list[str], project: Repository
+) -> None:
+    pipeline = PIPELINE.replace("train:\n", "old:\n").replace("metrics.json", "old.json")
+    project.write("pivot.yaml", pipeline)
+    project.commit()
+    project.git("tag", "v1")
+    project.write("pivot.yaml", PIPELINE)
+
+    done = complete(project.pivot, words, project.root)
+
+    assert [line.partition(",")[2] for line in done.out.split()] == offered
+    assert done.err == ""
+
+
+def test_outside_of_a_repository_no_revision_is_completed(project: Repository) -> None:
+    shutil.rmtree(project.root / ".git")
+
+    done = complete(project.pivot, "pivot params diff m", project.root)
+
+    assert (done.out.strip(), done.err) == ("", "")
 
 
 def test_a_metric_that_no_side_has_is_no_row_and_no_error(project: Repository) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Command
+from pivot.cli.look import SCHEMAS
+from tests.conftest import ROOT, Command
 from tests.e2e.test_report import valid
+from tests.e2e.test_terminal import complete
 from tests.projects import ProjectBuilder, digest
 
 PIPELINE = """\
@@ -228,6 +231,34 @@ def test_schema_prints_the_schema_of_the_pipeline(tmp_path: Path, bare_pivot: Co
     done = bare_pivot("schema", cwd=tmp_path)
 
     assert json.loads(done.out)["$id"] == "urn:pivot-remote:pipeline"
+
+
+def test_schema_prints_each_schema_that_ships(tmp_path: Path, bare_pivot: Command) -> None:
+    names = sorted(path.stem for path in (ROOT / "pivot/schemas").iterdir())
+
+    printed = {name: bare_pivot("schema", name, cwd=tmp_path).out for name in names}
+    offered = complete(bare_pivot, "pivot schema re", tmp_path).out.split()
+    unknown = bare_pivot("schema", "nosuch", cwd=tmp_path)
+
+    assert sorted(SCHEMAS) == names
+    assert printed == {
+        name: (ROOT / f"pivot/schemas/{name}.json").read_text(encoding="utf-8") for name in names
+    }
+    assert offered == ["plain,report", "plain,repro", "plain,remotes"]
+    assert (unknown.code, "'pipeline'" in unknown.err) == (2, True)
+
+
+def test_the_guide_and_the_help_name_the_schema_of_every_command(
+    tmp_path: Path, bare_pivot: Command
+) -> None:
+    guide = (ROOT / "docs/guide.md").read_text(encoding="utf-8").partition("## In Scripts")[2]
+
+    rows = re.findall(r"^\| (`.+) \| `([a-z]+)` \|$", guide, re.MULTILINE)
+
+    told = {name: commands.replace("`", "") for commands, name in rows}
+    assert told == {name: text.removesuffix(", for editors") for name, text in SCHEMAS.items()}
+    shown = bare_pivot("schema", "--help", cwd=tmp_path).out
+    assert all(re.search(rf"^    {name} +\w", shown, re.MULTILINE) for name in SCHEMAS)
 
 
 @pytest.mark.parametrize("dry", [(), ("--dry-run",)])

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import select
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from pivot import __version__
 from pivot.errors import MEANINGS
 from tests.conftest import ROOT, Command, Done
+from tests.documentation import install_commands
 from tests.e2e.small import MODEL, TRANSFERS, build, lose
 from tests.projects import ProjectBuilder
 
@@ -229,6 +231,7 @@ def test_the_report_has_names_as_they_are(built: ProjectBuilder, bare_pivot: Com
         ("pivot push -r n", {"nas"}),
         ("pivot config set remote.j", {"remote.jobs"}),
         ("pivot push --dr", {"--dry-run"}),
+        ("pivot schema rem", {"remotes"}),
     ],
 )
 def test_completion_offers(
@@ -251,6 +254,75 @@ def test_completion_has_nothing_to_say_where_it_knows_nothing(
     done = complete(bare_pivot, words, tmp_path)
 
     assert (done.out.strip(), done.err) == ("", "")
+
+
+def test_completion_of_what_is_tracked_is_left_to_the_shell(
+    built: ProjectBuilder, bare_pivot: Command
+) -> None:
+    assert complete(bare_pivot, "pivot track da", built.root).out == "file,da\n"
+
+
+def test_names_of_stages_are_completed_beyond_their_at_sign_in_bash(
+    built: ProjectBuilder, bare_pivot: Command, tmp_path: Path
+) -> None:
+    (built.root / "pivot.yaml").write_text(
+        "stages: {train: {matrix: {m: [linear, tree]}, cmd: x, outs: ['${m}.bin']}}\n"
+    )
+    path = install_commands(tmp_path / "bin", [sys.executable, "-m", "pivot"])
+    bash = Bash(bare_pivot.environment | {"PATH": path}, built.root)
+
+    bash.type('eval "$(_PIVOT_COMPLETE=bash_source pivot)"\n', until="ready> ")
+    bash.type("pivot dag train@l\t", until="train@linear ")
+    shown = bash.type("\n", until="ready> ")
+    bash.close()
+
+    assert shown.splitlines() == ["", "train@linear"]
+
+
+class Bash:
+    """An interactive bash on a terminal, typed into as a user does."""
+
+    def __init__(self, environment: dict[str, str], cwd: Path) -> None:
+        self._ours, theirs = pty.openpty()
+        self._process = subprocess.Popen(
+            ["bash", "--norc", "--noprofile", "-i"],
+            cwd=cwd,
+            env=environment | {"TERM": "dumb", "PS1": "ready> ", "HISTFILE": ""},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        self.type("", until="ready> ")
+
+    def type(self, text: str, *, until: str) -> str:
+        """Type *text*, and read what appears up to *until*."""
+        os.write(self._ours, text.encode())
+        shown = ""
+        while not shown.endswith(until):
+            assert select.select([self._ours], [], [], 60)[0], shown
+            shown += os.read(self._ours, 65536).decode().replace("\r", "").replace("\a", "")
+        return shown.removesuffix(until)
+
+    def close(self) -> None:
+        os.write(self._ours, b"exit\n")
+        self._process.wait(60)
+        os.close(self._ours)
+
+
+def test_ordinary_commands_load_no_completion(tmp_path: Path, bare_pivot: Command) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "pivot", "schema"],
+        check=True,
+        cwd=tmp_path,
+        env=bare_pivot.environment,
+        capture_output=True,
+        text=True,
+    )
+
+    assert "pivot.schema" in done.stderr
+    assert "completion" not in done.stderr
 
 
 def complete(pivot: Command, words: str, cwd: Path) -> Done:

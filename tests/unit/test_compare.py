@@ -162,6 +162,10 @@ OWNERS = {
         ("train", "", ["nlp/m.json"]),
         ("fit", "", ["nlp/out/line.json", "nlp/out/tree.json"]),
         ("nlp/fit@tree", "", ["nlp/out/tree.json"]),
+        ("nlp/fit@*", "", ["nlp/out/line.json", "nlp/out/tree.json"]),
+        ("fit@t*", "nlp", ["nlp/out/tree.json"]),
+        ("nlp/*", "", ["nlp/m.json", "nlp/out/line.json", "nlp/out/tree.json"]),
+        ("*@[kl]*", "", ["nlp/out/line.json"]),
     ],
 )
 def test_targets_are_stages_files_and_directories(target: str, here: str, files: list[str]) -> None:
@@ -175,6 +179,7 @@ def test_targets_are_stages_files_and_directories(target: str, here: str, files:
         ("m.jsn", "did you mean 'm.json'?"),
         ("../../etc", "'pivot metrics show' lists all"),
         ("in", "'pivot metrics show' lists all"),
+        ("x@*", "'pivot metrics show' lists all"),
     ],
 )
 def test_a_target_that_names_no_metric_is_refused(target: str, hint: str) -> None:
