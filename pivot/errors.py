@@ -171,6 +171,12 @@ class StageFailed(PivotError):
     tail: tuple[str, ...] = ()
 
 
+class Interrupted(PivotError):
+    """A command was stopped, since the user wants to end."""
+
+    code = ExitCode.INTERRUPTED
+
+
 _LOCAL_HINTS = {
     errno.ENOSPC: "free some space, then run the same command again",
     errno.EDQUOT: "your disk quota is used up: free some space, then run the same command again",

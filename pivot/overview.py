@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pivot.observer import Observer
 from pivot.references import load_documents
+from pivot.remembered import Remembered
 from pivot.repro.decide import Verdict
+from pivot.repro.planner import is_changed
 from pivot.repro.run import Options
 from pivot.repro.start import prepare
 from pivot.repro.watcher import Watcher
@@ -16,10 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pivot.errors import PivotError
+    from pivot.objects import Output
     from pivot.pipeline import Pipeline
     from pivot.references import Documents
     from pivot.repro.results import StageResult
     from pivot.session import Session
+    from pivot.tracked import Tracked
 
 _STATES = {
     Verdict.SKIP: "unchanged",
@@ -47,16 +52,21 @@ def overview(session: Session, targets: Sequence[str] = ()) -> tuple[Row, ...]:
 
     Raises as `repro` does.
     """
-    documents = load_documents(session.project, dependencies=True)
+    project = session.project
+    documents = load_documents(project, dependencies=True)
     rows: list[Row] = []
-    if documents.paths.pipelines:
-        with session.cache() as cache:
+    with session.cache() as cache:
+        if documents.paths.pipelines:
             run = prepare(
                 session, documents, targets, options=Options(), cache=cache, watcher=Watcher()
             )
             rows += [_row(result, run.pipeline) for result in run.preview().stages]
-    if not targets:
-        rows += _others(documents, {row.name for row in rows})
+        if not targets:
+            rows += _locks(documents, {row.name for row in rows})
+            observer = Observer(project.root, cache, Remembered(project.remembered))
+            rows += [
+                _data(tracked, observer.look(tracked.output.path)) for tracked in documents.tracked
+            ]
     return tuple(rows)
 
 
@@ -73,7 +83,7 @@ def _row(result: StageResult, pipeline: Pipeline) -> Row:
     )
 
 
-def _others(documents: Documents, known: set[str]) -> Iterator[Row]:
+def _locks(documents: Documents, known: set[str]) -> Iterator[Row]:
     for lock in documents.locks:
         if lock.stage not in known:
             cached = (*lock.outputs, *lock.undecided)
@@ -82,6 +92,13 @@ def _others(documents: Documents, known: set[str]) -> Iterator[Row]:
                 DeclaredOutput(output.path, Role.METRIC, cached=False) for output in lock.uncached
             )
             yield Row(lock.stage, UNKNOWN, "", "", outputs)
-    for tracked in documents.tracked:
-        output = DeclaredOutput(tracked.output.path)
-        yield Row(tracked.document, "tracked", "", "", (output,))
+
+
+def _data(tracked: Tracked, now: Output | None) -> Row:
+    path = tracked.output.path
+    state, reason = "tracked", ""
+    if now is None:
+        state, reason = "missing", f"pivot pull '{path}'"
+    elif is_changed(tracked.output, now):
+        state, reason = "changed", f"pivot track --force '{path}'"
+    return Row(tracked.document, state, reason, "", (DeclaredOutput(path),))

@@ -45,7 +45,7 @@ def _split(key: str) -> Iterator[str]:
         raise KeyError(key)
 
 
-def leaves(tree: Typed, above: str = "") -> Iterator[tuple[str, Typed]]:
+def leaves(tree: Typed | Value, above: str = "") -> Iterator[tuple[str, Typed | Value]]:
     """List every value that is no mapping or list, with the key that leads to it."""
     if isinstance(tree, dict) and tree:
         for name, value in tree.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import json
 from importlib.resources import files
 from typing import TYPE_CHECKING, TypeAlias
@@ -41,7 +42,8 @@ def explain(values: Values, name: str) -> list[str]:
 
     validator = Draft202012Validator(json.loads(schema_text(name)))
     told: dict[str, int] = {}
-    for error in map(_deepest, validator.iter_errors(values.value)):
+    errors = validator.iter_errors(values.value)
+    for error in itertools.chain.from_iterable(map(_leaves, errors)):
         if error.validator in {"type", "anyOf"} and "${" in str(error.instance):
             continue
         for position, text in _sentences(error, values.value):
@@ -56,16 +58,21 @@ def place(position: Position) -> str:
     return text.removeprefix(".") or "the document"
 
 
-def _deepest(error: ValidationError) -> ValidationError:
-    """Of several forms that none fits, choose the one that fits up to the deepest place."""
-    while error.context:
-        inner = max(error.context, key=lambda each: len(each.absolute_path))
-        if len(inner.absolute_path) <= len(error.absolute_path):
-            # a form that has the right type and fails in something else was meant
-            meant = [each for each in error.context if each.validator not in {"type", "anyOf"}]
-            return meant[0] if meant else error
-        error = inner
-    return error
+def _leaves(error: ValidationError) -> Iterator[ValidationError]:
+    """List what is wrong; of several forms, in the one that fits up to the deepest place."""
+    if not error.context:
+        yield error
+        return
+    inner = max(error.context, key=lambda each: len(each.absolute_path))
+    if len(inner.absolute_path) <= len(error.absolute_path):
+        # a form that has the right type and fails in something else was meant
+        meant = [each for each in error.context if each.validator not in {"type", "anyOf"}]
+        yield meant[0] if meant else error
+        return
+    form = inner.relative_schema_path[0]
+    for each in error.context:
+        if each.relative_schema_path[0] == form:
+            yield from _leaves(each)
 
 
 def _sentences(error: ValidationError, tree: Typed) -> Iterator[tuple[Position, str]]:

@@ -76,6 +76,11 @@ class Stage:
         return not self.commands
 
     @property
+    def idle(self) -> str:
+        """Say why it is never run here: `is frozen`; empty for a stage that is run."""
+        return "is frozen" if self.frozen else "needs the real Pivot" if self.foreign else ""
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """Every path that it reads: dependencies, then files with parameters."""
         return tuple(dict.fromkeys((*self.dependencies, *(key.path for key in self.keys))))

@@ -140,7 +140,7 @@ def _table(rows: Sequence[Row]) -> list[str]:
         )
         for row in rows
     ]
-    return text_table((Word("Stage"), Word("State"), Word("Outputs"), Word("")), lines)
+    return text_table((Word("Stage"), Word("State"), Word("Outputs"), Word("Description")), lines)
 
 
 def _is_news(row: Row) -> bool:

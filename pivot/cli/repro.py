@@ -109,7 +109,11 @@ def repro(
         remote=remote,
     )
     stream = sys.stderr if as_json else sys.stdout
-    watcher = Watcher() if common.quiet else stage_log(stream, os.environ)
+    watcher = (
+        Watcher()
+        if common.quiet
+        else stage_log(stream, os.environ, jobs=options.jobs, verbose=common.verbose > 0)
+    )
     try:
         result = run_repro(
             session, stages, options=options, dry_run=dry_run or check, watcher=watcher

@@ -1,4 +1,4 @@
-"""One `pivot.yaml` file, to stages. Its keys on disk occur here and in `pipeline_stage` only."""
+"""One `pivot.yaml` file, to stages. Its keys on disk occur here and in `stage_entry` only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pivot.schema import explain, place
 from pivot.values import Values, parse_values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pivot.stage import Stage
     from pivot.values import Position, Typed
@@ -40,12 +40,29 @@ def parse_pipeline(
         file = _PipelineFile(values, document, read)
         stages = tuple(file.stages())
     except Malformed as error:
-        text = f"{place(error.position)} {error.what}"
-        return (), tuple(explain(values, "pipeline") or [_at(values, error.position, text)])
+        return (), tuple(_explain(values, [error]))
     except InvalidDocument as error:
         other = "" if error.path == document else f"{error.path}: "
-        return (), tuple(f"{other}{problem}" for problem in error.problems)
-    return stages, tuple(dict.fromkeys(file.problems))
+        hint = _unquoted(data, error.problems) if error.path == document else ""
+        return (), tuple(f"{other}{problem}{hint}" for problem in error.problems)
+    return stages, tuple(dict.fromkeys((*_explain(values, file.malformed), *file.problems)))
+
+
+def _explain(values: Values, malformed: Sequence[Malformed]) -> list[str]:
+    if not malformed:
+        return []
+    return explain(values, "pipeline") or [
+        _at(values, error.position, f"{place(error.position)} {error.what}") for error in malformed
+    ]
+
+
+def _unquoted(data: bytes, problems: Sequence[str]) -> str:
+    """Say what people forget, if the line that cannot be read looks like it."""
+    found = re.match(r"line ([0-9]+): ", problems[0])
+    lines = data.splitlines()[int(found[1]) - 2 : int(found[1])] if found else []
+    if not any(b"${" in line and re.search(rb"[\[{,]", line.replace(b"${", b"")) for line in lines):
+        return ""
+    return ': inside of [ ] and { } a text with ${...} must be quoted: "${...}"'
 
 
 def stage_names(data: bytes, document: str) -> frozenset[str]:
@@ -73,6 +90,7 @@ class _PipelineFile:
     document: str
     read: Reader
     problems: list[str] = field(default_factory=list)
+    malformed: list[Malformed] = field(default_factory=list)
 
     def stages(self) -> Iterator[Stage]:
         tree = self.values.value
@@ -91,10 +109,13 @@ class _PipelineFile:
             position: Position = ("stages", base)
             if not _NAME.fullmatch(base) or not isinstance(body, dict):
                 raise Malformed(position, "must be a name of a stage and a mapping")
-            for name, stage in self._expand(base, body, scope):
-                self._check_name(name, base, names)
-                if stage is not None:
-                    yield stage
+            try:
+                for name, stage in self._expand(base, body, scope):
+                    self._check_name(name, base, names)
+                    if stage is not None:
+                        yield stage
+            except Malformed as error:  # the other stages may have something wrong as well
+                self.malformed.append(error)
 
     def _check_name(self, name: str, base: str, names: dict[str, str]) -> None:
         position: Position = ("stages", base)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pivot.errors import UnsafePath
@@ -51,7 +52,7 @@ def read_stage(
     if "python" in body:
         if not isinstance(body["python"], str):
             raise Malformed(("stages", base, "python"), "must be text")
-        return Stage(full, group, document)
+        return _Stage(base, body, document, []).read_foreign(full, group)
     filled: dict[str, Typed] = {}
     for key, value in body.items():
         found: list[str] = []
@@ -99,6 +100,20 @@ class _Stage:
             frozen=self._flag("frozen"),
             always=self._flag("always"),
         )
+
+    def read_foreign(self, name: str, group: str) -> Stage:
+        """Read the paths of a stage of the real Pivot, as far as they are plain."""
+        bare = Stage(name, group, self._document)
+        try:
+            stage = replace(
+                bare,
+                dependencies=tuple(dict.fromkeys(self._dependencies())),
+                outputs=tuple(output for key in _ROLES for output in self._outputs(key)),
+            )
+        except Malformed:
+            return bare
+        paths = (*stage.dependencies, *(output.path for output in stage.outputs))
+        return bare if self._problems or any("${" in path for path in paths) else stage
 
     def _malformed(self, *inside: str | int, what: str) -> Malformed:
         return Malformed((*self._position, *inside), what)

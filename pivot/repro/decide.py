@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pivot.fingerprint import fingerprint
 from pivot.lock_writer import as_text
 from pivot.objects import Directory, Output
-from pivot.parameters import to_text
+from pivot.parameters import leaves, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -86,9 +86,8 @@ def decide(stage: Stage, lock: StageLock | None, found: Found, *, force: bool = 
 
     It runs if anything differs that it depends on, or if an output cannot be had in another way.
     """
-    if stage.frozen or stage.foreign:
-        reason = "frozen" if stage.frozen else "needs the real Pivot, as its lock file has it"
-        return _about_outputs(stage, found, reason)
+    if stage.idle:
+        return _about_outputs(stage, found, stage.idle)
     if reasons := _reasons(stage, lock, found, force=force):
         return Decision(Verdict.RUN, reasons)
     decision = _about_outputs(stage, found, "nothing changed")
@@ -111,7 +110,7 @@ def _reasons(stage: Stage, lock: StageLock | None, found: Found, *, force: bool)
 def _about_outputs(stage: Stage, found: Found, otherwise: str) -> Decision:
     """Decide about a stage that need not run for its inputs."""
     lost = [path for path, state in found.outputs.items() if state.has is Has.NOWHERE]
-    if lost and not (stage.frozen or stage.foreign):
+    if lost and not stage.idle:
         return Decision(Verdict.RUN, tuple(f"{path} {_what(found.outputs[path])}" for path in lost))
     restored = tuple(
         f"{path} {_what(state)}, restored from the {_PLACES[state.has]}"
@@ -156,9 +155,22 @@ def _parameter_changes(before: Mapping[str, Value], now: Mapping[str, Typed]) ->
             yield f"{name} is a new parameter"
         elif before[name] != written[name]:
             told = True
-            yield f"{name}: {_short(before[name])} → {_short(now[name])}"
+            yield from _value_changes(name, before[name], written[name])
     if not told:  # 1 and "1" are the same text
-        yield "the type of a parameter changed"
+        yield f"the type of a parameter changed, of {', '.join(now)}"
+
+
+def _value_changes(name: str, before: Value, now: Value) -> Iterator[str]:
+    """Say how a parameter changed: of a whole file or section, each value in it."""
+    if isinstance(before, str) or isinstance(now, str):
+        yield f"{name}: {_short(before)} → {_short(now)}"
+        return
+    old, new = dict(leaves(before)), dict(leaves(now))
+    for key in dict.fromkeys((*old, *new)):
+        if old.get(key) != new.get(key):
+            place = f"{name}{'' if key.startswith('[') else '.'}{key}"
+            was, is_ = (_short(side[key]) if key in side else "nothing" for side in (old, new))
+            yield f"{place}: {was} → {is_}"
 
 
 def _short(value: Typed | Value) -> str:

@@ -9,6 +9,7 @@ import threading
 import time
 from typing import IO, TYPE_CHECKING, TextIO
 
+from pivot.errors import Interrupted
 from pivot.report import printable
 from pivot.repro.results import State
 from pivot.repro.watcher import Watcher
@@ -25,10 +26,14 @@ _BYTES = 2**20
 
 
 class StageLog(Watcher):
-    """Writes lines to *stream* as they come, and one now and then when a stage is silent."""
+    """Writes lines to *stream* as they come, and one now and then when a stage is silent.
 
-    def __init__(self, stream: TextIO) -> None:
+    With *verbose* it shows every command as well.
+    """
+
+    def __init__(self, stream: TextIO, *, verbose: bool = False) -> None:
         self._stream = stream
+        self._verbose = verbose
         self._lock = threading.Lock()
         self._rest: dict[str, bytes] = {}
         self._began: dict[str, float] = {}
@@ -50,6 +55,11 @@ class StageLog(Watcher):
             self._began[stage] = time.monotonic()
         self._open(stage, f"Running {stage}: {decision.reason}")
 
+    def command(self, stage: str, command: str) -> None:
+        """See `Watcher.command`."""
+        if self._verbose:
+            self._lines(stage, [b"$ " + line.encode() for line in command.strip().split("\n")])
+
     def output(self, stage: str, piece: bytes) -> None:
         """See `Watcher.output`."""
         with self._lock:
@@ -68,9 +78,12 @@ class StageLog(Watcher):
             self._lines(stage, [rest])
         match result.state:
             case State.RAN:
+                kept = f" ({seconds(result.around)} more for its inputs and outputs)"
                 text = f"Finished {stage} in {seconds(result.seconds)}"
+                text += kept if result.around >= 1 else ""
             case State.FAILED:
-                text = f"Failed {stage}" + (f" after {seconds(result.seconds)}" if ran else "")
+                word = "Interrupted" if isinstance(result.error, Interrupted) else "Failed"
+                text = f"{word} {stage}" + (f" after {seconds(result.seconds)}" if ran else "")
             case State.RESTORED:
                 text = f"Restored {stage}: {result.decision.reason}"
             case _:
@@ -128,19 +141,25 @@ class StageLog(Watcher):
 
 
 class GroupedLog(StageLog):
-    """Writes what a stage printed as one group, when the stage has ended."""
+    """Writes what a stage prints as one group: at its end, or as it comes if stages run *alone*."""
 
-    def __init__(self, stream: TextIO) -> None:
-        super().__init__(stream)
+    def __init__(self, stream: TextIO, *, verbose: bool = False, alone: bool = False) -> None:
+        super().__init__(stream, verbose=verbose)
+        self._alone = alone
         self._kept: dict[str, IO[str]] = {}
-        self._titles: dict[str, str] = {}
+        self._ends: dict[str, str] = {}
 
     def _open(self, stage: str, title: str) -> None:
+        begin, end = self._marks(printable(title))
         with self._lock:
-            self._titles[stage] = title
-            self._kept[stage] = tempfile.SpooledTemporaryFile(  # noqa: SIM115  closed in _close
-                max_size=_BYTES, mode="w+", encoding="utf-8", errors="backslashreplace"
-            )
+            self._ends[stage] = end
+            if not self._alone:
+                self._kept[stage] = tempfile.SpooledTemporaryFile(  # noqa: SIM115  closed in _close
+                    max_size=_BYTES, mode="w+", encoding="utf-8", errors="backslashreplace"
+                )
+                self._kept[stage].write(begin)
+        if self._alone:
+            self._write(begin)
 
     def _lines(self, stage: str, lines: list[bytes]) -> None:
         kept = self._kept.get(stage)
@@ -150,22 +169,21 @@ class GroupedLog(StageLog):
             kept.writelines(self._line(stage, line) for line in lines)
 
     def _close(self, stage: str) -> None:
-        kept = self._kept.pop(stage)
-        begin, end = self._marks(printable(self._titles.pop(stage)))
-        kept.seek(0)
+        kept, end = self._kept.pop(stage, None), self._ends.pop(stage)
         with self._lock:  # nothing else may come between
             self._last = time.monotonic()
-            self._stream.write(begin)
-            while piece := kept.read(_BYTES):
-                self._stream.write(piece)
+            if kept is not None:
+                kept.seek(0)
+                while piece := kept.read(_BYTES):
+                    self._stream.write(piece)
+                kept.close()
             self._stream.write(end)
             self._stream.flush()
-        kept.close()
 
     def close(self) -> None:
         """See `Watcher.close`; what stages have printed that did not end is shown as well."""
         super().close()
-        for stage in list(self._kept):
+        for stage in list(self._ends):
             self._close(stage)
 
     def _marks(self, title: str) -> tuple[str, str]:
@@ -192,13 +210,15 @@ class GitlabLog(GroupedLog):
 _COLOURS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")  # CSI sequences of ECMA-48
 
 
-def stage_log(stream: TextIO, environment: Mapping[str, str]) -> StageLog:
-    """Choose the form that suits where we run."""
+def stage_log(
+    stream: TextIO, environment: Mapping[str, str], *, jobs: int, verbose: bool
+) -> StageLog:
+    """Choose the form that suits where we run; at most *jobs* stages run at a time."""
     if environment.get("GITHUB_ACTIONS") == "true":
-        return GithubLog(stream)
+        return GithubLog(stream, verbose=verbose, alone=jobs == 1)
     if environment.get("GITLAB_CI"):
-        return GitlabLog(stream)
-    return StageLog(stream)
+        return GitlabLog(stream, verbose=verbose, alone=jobs == 1)
+    return StageLog(stream, verbose=verbose)
 
 
 def seconds(count: float) -> str:

@@ -73,6 +73,7 @@ class Planner:
     def __post_init__(self) -> None:
         declared = {o.path for stage in self.pipeline.stages.values() for o in stage.outputs}
         self._made = declared | self.provided.keys()
+        self._stale: set[str] = set()
 
     def plan(self, name: str) -> StagePlan:
         """Decide about a stage, with what is known of those before it."""
@@ -161,7 +162,7 @@ class Planner:
     def _find(self, stage: Stage, lock: StageLock | None) -> Found:
         """Look at all that the decision depends on; raises `PivotError`."""
         outputs = {entry.output.path: self._state(entry) for entry in self._recorded(stage, lock)}
-        if stage.foreign or stage.frozen:
+        if stage.idle:
             outputs = {
                 path: OutputState(Has.PLACE, exists=True) if state.exists else state
                 for path, state in outputs.items()
@@ -216,10 +217,20 @@ class Planner:
         with self._lock:
             virtual = [self.virtual[other].output for other in related(path, self.virtual)]
         seen = self.observer.look(path, source=self._is_source(path))
+        self._compare(path)
         found = overlay(path, seen, virtual, self.supplies.size)
         if found is None:
             raise self._missing(stage, path)
         return found
+
+    def _compare(self, path: str) -> None:
+        """Take note of tracked data at *path* that somebody has changed."""
+        for other in related(path, self.provided):
+            entry = self.provided[other]
+            if entry.is_stage or other in self._stale or related(other, self.virtual):
+                continue
+            if is_changed(entry.output, self.observer.look(other)):
+                self._stale.add(other)
 
     def _is_source(self, path: str) -> bool:
         """Tell whether no stage and no tracked data has to do with a path."""
@@ -242,6 +253,10 @@ class Planner:
                     self.virtual[entry.output.path] = entry
                     if has is not Has.ACCEPTED:
                         self.needed[entry.output.path] = entry
+
+    def stale(self) -> list[Reference]:
+        """List tracked data that chosen stages read and that is not any more as it is recorded."""
+        return [self.provided[path] for path in sorted(self._stale)]
 
     def _absent(self, entry: Reference, path: str) -> list[Reference]:
         """List what the workspace has not of *entry*, as far as it is read at *path*."""
@@ -269,7 +284,14 @@ class Planner:
     def _missing(self, stage: Stage, path: str) -> PivotError:
         known = [self.provided[other] for other in related(path, self.provided)]
         text = f"{path}, which stage {stage.name} reads, is not there"
-        if known:
+        idle = [
+            f"stage {other.name} makes it, and {other.idle}"
+            for other in self.pipeline.stages.values()
+            if other.idle and related(path, [output.path for output in other.outputs])
+        ]
+        if idle:
+            hint = f"{idle[0]}; 'pivot pull' if its outputs were pushed"
+        elif known:
             hint = f"'pivot pull {known[0].output.path}', or 'pivot repro --pull'"
         else:
             hint = f"make it, or correct the deps in {stage.document}, line {stage.line}"
@@ -332,6 +354,16 @@ class Planner:
                     self.pending[output.path] = plan.stage.name
                 else:
                     self.pending.pop(output.path, None)
+
+
+def is_changed(recorded: Output, now: Output | None) -> bool:
+    """Tell whether tracked data that is there is not as it is *recorded*.
+
+    Of directories of the oldest releases, which left names out, that is not known.
+    """
+    if now is None or (isinstance(recorded, Directory) and recorded.skips_ignored):
+        return False
+    return now.digest != recorded.digest
 
 
 def _is_same_file(one: Path, other: Path) -> bool:

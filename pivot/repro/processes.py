@@ -18,7 +18,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pivot.errors import LocalError, PivotError, local_error
+from pivot.errors import Interrupted, LocalError, PivotError, local_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -55,7 +55,8 @@ class Processes:
 
     def __init__(self, token: str, environment: Mapping[str, str]) -> None:
         self.token = token
-        self._environment = dict(environment) | {TOKEN: token}
+        # Python holds what it prints back when it prints into a pipe; nobody sees it come then.
+        self._environment = {"PYTHONUNBUFFERED": "1"} | dict(environment) | {TOKEN: token}
         self._lock = threading.Lock()
         self._running: set[int] = set()
         self._over = False
@@ -70,7 +71,7 @@ class Processes:
     ) -> Ended:
         """Run *command* in the shell and hand all that it prints to *tell*, piece by piece.
 
-        Raises `LocalError` when it cannot be started, `PivotError` when it was interrupted.
+        Raises `LocalError` when it cannot be started, `Interrupted`.
         """
         process = self._start(command, directory, variables)
         try:
@@ -89,7 +90,7 @@ class Processes:
             if process.stdout is not None:
                 process.stdout.close()
         if self._over:  # some commands answer an interrupt with success
-            raise PivotError("the run was interrupted")
+            raise Interrupted("the run was interrupted")
         return Ended(code, left)
 
     def stop(self) -> None:
@@ -244,8 +245,10 @@ def _all_dead(group: int) -> bool:
 
 def _wait(done: Callable[[], bool], seconds: float) -> bool:
     until = time.monotonic() + seconds
+    pause = 0.005
     while not done():
         if time.monotonic() > until:
             return False
-        time.sleep(0.01)
+        time.sleep(pause)
+        pause = min(2 * pause, 0.1)  # each look walks through all processes
     return True

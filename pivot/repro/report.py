@@ -70,13 +70,14 @@ def _plan_lines(result: Repro) -> Iterator[str]:
         Verdict.SKIP: "Unchanged",
     }
     for stage in result.stages:
-        if stage.error is None:
-            word = words[stage.decision.verdict]
-            yield f"{word} {printable(stage.stage)}: {printable(stage.decision.reason)}"
+        word = words[stage.decision.verdict] if stage.error is None else "Cannot decide"
+        yield f"{word} {printable(stage.stage)}: {printable(stage.decision.reason)}"
+    failed = result.count(State.FAILED)
     yield (
         f"Would run {result.verdicts(Verdict.RUN)} stage(s), perhaps "
         f"{result.verdicts(Verdict.DEPENDS)} more, and restore {result.verdicts(Verdict.RESTORE)}; "
         f"{result.verdicts(Verdict.SKIP)} unchanged"
+        + (f", {failed} cannot be decided" if failed else "")
     )
 
 
@@ -112,6 +113,7 @@ def _stage_tree(stage: StageResult) -> Json:
         "reasons": list(stage.decision.reasons),
         "state": str(stage.state),
         "seconds": round(stage.seconds, 3),
+        "seconds_around": round(stage.around, 3),
         "warnings": list(stage.warnings),
         "error": None if stage.error is None else stage.error.message,
         "tail": list(stage.tail),

@@ -33,7 +33,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StageResult:
-    """One stage: the *decision* about it and its *state*; *seconds* that its command took."""
+    """One stage: the *decision* about it and its *state*; *seconds* that its commands took.
+
+    It took so many seconds *around* that to put inputs in place and to keep outputs.
+    """
 
     stage: str
     decision: Decision
@@ -43,6 +46,7 @@ class StageResult:
     error: PivotError | None = None
     tail: tuple[str, ...] = ()
     """The last lines that a failed command printed."""
+    around: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,10 @@ class Repro:
         return sum(result.state in states for result in self.stages)
 
     def verdicts(self, *verdicts: Verdict) -> int:
-        """Count the stages about which one of *verdicts* was found."""
-        return sum(result.decision.verdict in verdicts for result in self.stages)
+        """Count the stages about which one of *verdicts* was found, without a failure."""
+        return sum(
+            result.decision.verdict in verdicts and result.error is None for result in self.stages
+        )
 
     @property
     def problems(self) -> tuple[Problem, ...]:

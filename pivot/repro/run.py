@@ -118,7 +118,6 @@ class Run:
         """Decide, then do: what is recorded is placed first, then stages run."""
         unfinished = self._recover()
         plans = self._plan(look_only=False)
-        self.watcher.plan({name: plan.decision for name, plan in plans.items()})
         try:
             if self._may_begin(plans):
                 self._execute(plans, unfinished)
@@ -305,6 +304,15 @@ class Run:
             update_gitignore(self.root, [*cached, *self._tracked()])
         except PivotError as error:
             self._note(f"outputs could not be kept out of git: {error.message}")
+        for entry in self.planner.stale():
+            path = entry.output.path
+            self._note(
+                f"{path} is not as {entry.document} has it, so nobody else can have it: "
+                f"pivot track --force '{path}'"
+            )
+        for lock in self.documents.locks:
+            if "cmd" in lock.manifest and lock.stage not in self.pipeline.stages:
+                self._note(f"no stage has the lock {lock.document}; delete it if its stage is gone")
         ran = [name for name, result in self.results.items() if result.state is State.RAN]
         for text in advise(self.root, self.pipeline.stages.values(), ran) if ran else ():
             self._note(text)

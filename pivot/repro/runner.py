@@ -17,7 +17,7 @@ from pivot.repro.strays import find_strays
 from pivot.targets import Reference, Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from pivot.repro.exclusive import Unfinished
     from pivot.repro.keeping import Keeper
@@ -65,7 +65,9 @@ class Runner:
         name = plan.stage.name
         if plan.decision.verdict is Verdict.SKIP:
             self.saver.end(name)
-            return StageResult(name, plan.decision, State.UNCHANGED)
+            return StageResult(
+                name, plan.decision, State.UNCHANGED, warnings=tuple(self._lost(plan))
+            )
         warnings: list[str] = []
         try:
             paths = [entry.output.path for entry in plan.restore]
@@ -109,15 +111,18 @@ class Runner:
         began = time.monotonic()
         warnings: list[str] = []
         try:
-            self._run(plan, warnings)
+            seconds = self._run(plan, warnings)
         except PivotError as error:
             return _failed(plan, error, time.monotonic() - began, warnings)
-        seconds = time.monotonic() - began
+        around = time.monotonic() - began - seconds
         name = plan.stage.name
-        return StageResult(name, plan.decision, State.RAN, seconds, tuple(warnings))
+        return StageResult(name, plan.decision, State.RAN, seconds, tuple(warnings), around=around)
 
-    def _run(self, plan: StagePlan, warnings: list[str]) -> None:
-        """Run the commands of a stage; write its lock last. Adds to *warnings*."""
+    def _run(self, plan: StagePlan, warnings: list[str]) -> float:
+        """Run the commands of a stage; write its lock last. Adds to *warnings*.
+
+        The answer is how many seconds the commands took.
+        """
         stage = plan.stage
         if stage.foreign:
             raise StageFailed(f"stage {stage.name} needs the real Pivot")
@@ -130,7 +135,9 @@ class Runner:
         try:
             self.keeper.make_way(stage)
             self.watcher.begin(stage.name, plan.decision)
+            began = time.monotonic()
             self._run_commands(stage, warnings)
+            seconds = time.monotonic() - began
             made = self.keeper.keep(stage)
         except PivotError:
             self.saver.note_failure(stage)
@@ -146,6 +153,7 @@ class Runner:
         write_lock(root, Record(stage, found.parameters or {}, dependencies, made))
         self.saver.end(stage.name)
         self.planner.made(stage)
+        return seconds
 
     def _place_inputs(self, stage: Stage, warnings: list[str]) -> None:
         """Put in place what a stage reads and is only recorded so far; add to *warnings*."""
@@ -197,15 +205,32 @@ class Runner:
             self.watcher.output(stage.name, piece)
 
         for command in stage.commands:
+            self.watcher.command(stage.name, command)
             ended = self.processes.run(
                 command, directory=directory, variables=stage.environment, tell=tell
             )
             if ended.left:
                 warnings.append(f"{stage.name} left processes running; they were stopped")
             if ended.code:
-                error = StageFailed(f"stage {stage.name} failed: {_how(ended)}", hint="")
+                of = f" of `{_short(command)}`" if len(stage.commands) > 1 else ""
+                error = StageFailed(f"stage {stage.name} failed: {_how(ended)}{of}")
                 error.tail = tail.lines()
                 raise error
+
+    def _lost(self, plan: StagePlan) -> Iterator[str]:
+        """Say what a stage that is never run here should have made, and is nowhere."""
+        stage, root = plan.stage, self.session.project.root
+        if not stage.idle:
+            return
+        recorded = plan.found.outputs
+        lost = [path for path, state in recorded.items() if state.has is Has.NOWHERE]
+        lost += [
+            output.path
+            for output in stage.outputs
+            if output.path not in recorded and not (root / output.path).exists()
+        ]
+        for path in lost:
+            yield f"{path} is missing, and stage {stage.name} {stage.idle}: nothing makes it here"
 
     def _find_strays(self, stage: Stage, since: int) -> list[str]:
         root = self.session.project.root
@@ -233,6 +258,11 @@ class _Tail:
     def lines(self) -> tuple[str, ...]:
         found = [*self._lines, *([self._open] if self._open else [])]
         return tuple(line.decode("utf-8", "backslashreplace").rstrip("\r") for line in found)
+
+
+def _short(command: str) -> str:
+    line, _, more = command.strip().partition("\n")
+    return f"{line[:60]}…" if more or len(line) > 60 else line  # noqa: PLR2004
 
 
 def _how(ended: Ended) -> str:

@@ -15,14 +15,14 @@ class Watcher:
     def start(self) -> None:
         """Begin to look at files, which may take a while."""
 
-    def plan(self, decisions: dict[str, Decision]) -> None:
-        """Begin: what is known so far of each stage, in their order."""
-
     def waiting(self, who: str) -> None:
         """Another run works in this workspace: *who* it is."""
 
     def begin(self, stage: str, decision: Decision) -> None:
         """Hear that a stage's command starts."""
+
+    def command(self, stage: str, command: str) -> None:
+        """Hear which of its commands a stage runs now."""
 
     def output(self, stage: str, piece: bytes) -> None:
         """Hear what a stage printed; pieces are of any length."""
