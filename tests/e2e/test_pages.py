@@ -201,6 +201,10 @@ def test_every_example_of_the_page_on_pipelines_does_what_it_says(
         (project / "report.py").write_text(report)
         (project / "report.log").unlink()
 
+    def drop() -> None:
+        pipeline = tmp_path / "clone/pivot.yaml"
+        pipeline.write_text(pipeline.read_text().partition("  report:\n")[0])
+
     shell = Shell(
         tmp_path,
         team.pivot.environment | {"PATH": shell_path(tmp_path / "bin")},
@@ -210,6 +214,7 @@ def test_every_example_of_the_page_on_pipelines_does_what_it_says(
             "stray": write_report(f"{report}open('report.log', 'w').write('done')\n"),
             "break": write_report(f"{report}raise SystemExit('no loss to report')\n"),
             "mend": mend,
+            "drop": drop,
             "review": write_report(f"{report}print('reviewed')\n", "reviewer"),
         },
     )
@@ -217,6 +222,53 @@ def test_every_example_of_the_page_on_pipelines_does_what_it_says(
     count = run_page(page, shell)
 
     assert count > 15
+    assert (tmp_path / "clone/README.md").read_text().splitlines()[:2] == [
+        "```mermaid",
+        "flowchart TD",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cmd", "code"),
+    [
+        ("cmd: |\n      false\n      echo on > out.txt", 0),
+        ("cmd: |\n      set -e\n      false\n      echo on > out.txt", 1),
+        ("cmd:\n      - 'false'\n      - echo on > out.txt", 1),
+    ],
+)
+def test_lines_of_a_command_are_one_script(
+    cmd: str, code: int, tmp_path: Path, bare_pivot: Command
+) -> None:
+    (tmp_path / ".pivot").mkdir()
+    (tmp_path / "pivot.yaml").write_text(f"stages:\n  a:\n    {cmd}\n    outs: [out.txt]\n")
+
+    done = bare_pivot("repro", cwd=tmp_path)
+
+    assert (done.code, (tmp_path / "out.txt").exists()) == (code, code == 0), done
+
+
+def test_text_with_a_value_is_quoted_inside_of_brackets(
+    tmp_path: Path, bare_pivot: Command
+) -> None:
+    (tmp_path / ".pivot").mkdir()
+    text = "vars: [{x: a}]\nstages: {s: {cmd: echo, outs: [%s]}}\n"
+    codes = {}
+    for path in ('"m/${x}.json"', "m/${x}.json"):
+        (tmp_path / "pivot.yaml").write_text(text % path)
+        codes[path] = bare_pivot("dag", cwd=tmp_path).code
+
+    assert codes == {'"m/${x}.json"': 0, "m/${x}.json": 8}
+
+
+def test_a_check_counts_a_stage_that_always_runs(tmp_path: Path, bare_pivot: Command) -> None:
+    (tmp_path / ".pivot").mkdir()
+    codes = []
+    for always in ("false", "true"):
+        (tmp_path / "pivot.yaml").write_text(f"stages: {{s: {{cmd: echo, always: {always}}}}}\n")
+        bare_pivot("repro", cwd=tmp_path)
+        codes.append(bare_pivot("repro", "--check", cwd=tmp_path).code)
+
+    assert codes == [0, 1]
 
 
 @pytest.mark.parametrize(
