@@ -131,16 +131,19 @@ def schema(common: Common, *, name: str) -> None:
 
 
 def _table(rows: Sequence[Row]) -> list[str]:
+    head = ["Stage", "State", "Outputs", "Description"]
     lines = [
-        (
-            Word(row.name),
-            Word(f"{row.state}: {row.reason}" if row.reason and _is_news(row) else row.state),
-            Word(", ".join(_outputs(row))),
-            Word(row.description),
-        )
+        [
+            row.name,
+            f"{row.state}: {row.reason}" if row.reason and _is_news(row) else row.state,
+            ", ".join(_outputs(row)),
+            row.description,
+        ]
         for row in rows
     ]
-    return text_table((Word("Stage"), Word("State"), Word("Outputs"), Word("Description")), lines)
+    shown = len(head) if any(row.description for row in rows) else len(head) - 1
+    words = [[Word(text) for text in line[:shown]] for line in (head, *lines)]
+    return text_table(words[0], words[1:])
 
 
 def _is_news(row: Row) -> bool:

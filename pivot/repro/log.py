@@ -155,7 +155,11 @@ class GroupedLog(StageLog):
             self._ends[stage] = end
             if not self._alone:
                 self._kept[stage] = tempfile.SpooledTemporaryFile(  # noqa: SIM115  closed in _close
-                    max_size=_BYTES, mode="w+", encoding="utf-8", errors="backslashreplace"
+                    max_size=_BYTES,
+                    mode="w+",
+                    encoding="utf-8",
+                    errors="backslashreplace",
+                    newline="",
                 )
                 self._kept[stage].write(begin)
         if self._alone:

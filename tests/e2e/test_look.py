@@ -57,7 +57,7 @@ def test_list_says_what_repro_would_do(project: Path, bare_pivot: Command) -> No
     after = bare_pivot("list", cwd=project)
 
     assert before.out.splitlines() == [
-        "Stage    State              Outputs",
+        "Stage    State              Outputs              Description",
         "prepare  to run: never ran  clean.csv            Sort the table",
         "plot     to run: never ran  plot.svg",
         "train@a  to run: never ran  a.bin, a.json (git)",

@@ -146,11 +146,11 @@ def test_variables_that_are_new_or_gone_are_a_change() -> None:
     [
         ({"lr": 0.2}, "lr: 0.1 → 0.2"),
         ({"lr": None}, "lr: 0.1 → null"),
-        ({"lr": "0.1"}, "the type of a parameter changed"),
-        ({"name": 1}, "the type of a parameter changed"),
+        ({"lr": "0.1"}, "the type of a parameter changed, of lr, layers, name"),
+        ({"name": 1}, "the type of a parameter changed, of lr, layers, name"),
         ({"new": 1}, "new is a new parameter"),
-        ({"layers": [{"width": 9}]}, 'layers: [{"width": "8"}] → [{"width": 9}]'),
-        ({"layers": [{"width": "8"}]}, "the type of a parameter changed"),
+        ({"layers": [{"width": 9}]}, "layers[0].width: 8 → 9"),
+        ({"layers": [{"width": "8"}]}, "the type of a parameter changed, of lr, layers, name"),
         ({"lr": "x" * 50}, f"lr: 0.1 → {'x' * 37}..."),
     ],
 )
@@ -287,7 +287,7 @@ def test_a_stage_that_runs_anyway_waits_for_no_decision() -> None:
 def test_a_frozen_stage_never_runs() -> None:
     frozen = replace(STAGE, frozen=True, always=True, commands=("other",))
 
-    assert decided(stage=frozen) == Decision(Verdict.SKIP, ("frozen",))
+    assert decided(stage=frozen) == Decision(Verdict.SKIP, ("is frozen",))
     assert decided(stage=frozen, lock=None).verdict is Verdict.SKIP
     assert decide(frozen, LOCK, Now().found, force=True).verdict is Verdict.SKIP
     assert decided(Now(outputs={"out": GONE}), stage=frozen).verdict is Verdict.SKIP

@@ -238,7 +238,7 @@ def test_a_group_may_be_larger_than_what_is_kept_in_memory() -> None:
     ],
 )
 def test_the_form_is_that_of_the_place(environment: dict[str, str], kind: type[StageLog]) -> None:
-    assert type(stage_log(io.StringIO(), environment)) is kind
+    assert type(stage_log(io.StringIO(), environment, jobs=1, verbose=False)) is kind
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,7 @@ def test_json_has_all_of_it_in_the_form_of_its_schema() -> None:
         "reasons": ["never ran"],
         "state": "ran",
         "seconds": 1.235,
+        "seconds_around": 0.0,
         "warnings": ["careful"],
         "error": None,
         "tail": [],
