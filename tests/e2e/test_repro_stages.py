@@ -125,7 +125,8 @@ def test_inputs_that_a_stage_deletes_or_changes(place: Place) -> None:
 
     assert first.code == 0
     for path in ("made", "src"):
-        assert f"Warning: {path} changed while use ran; its lock has it as it was before" in first.out
+        said = f"Warning: {path} changed while use ran; its lock has it as it was before"
+        assert said in first.out
     assert restored == {"make": "restored"}
     assert second == {"make": "unchanged", "use": "ran"}
     assert place.text("out") == "1\n1\n2\n"
