@@ -244,6 +244,13 @@ def write_document(root: Path, path: str, data: bytes) -> Path:
 
     Raises `UnsafePath`, `LocalError`.
     """
+    check_document_path(root, path)
+    write_atomically(root / path, data)
+    return root / path
+
+
+def check_document_path(root: Path, path: str) -> None:
+    """Refuse a symlink at *path* below *root*, or on the way there; raises `UnsafePath`."""
     names = path.split("/")
     for end in range(1, len(names) + 1):
         place = "/".join(names[:end])
@@ -252,8 +259,6 @@ def write_document(root: Path, path: str, data: bytes) -> Path:
                 f"{place} is a symlink: {path} is not written through it",
                 hint=f"replace {place} by what it leads to",
             )
-    write_atomically(root / path, data)
-    return root / path
 
 
 def remove_torn(directory: Path, name: str) -> None:

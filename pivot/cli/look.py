@@ -20,6 +20,7 @@ from pivot.pipeline.targets import choose_stages
 from pivot.pipeline.workspace import load_workspace_pipeline
 from pivot.references import load_documents
 from pivot.report import dump, printable
+from pivot.repro.decide import NOTHING_CHANGED
 from pivot.results import Problem, exit_code
 from pivot.schema import schema_text
 from pivot.tables import Word, text_table
@@ -147,7 +148,7 @@ def _table(rows: Sequence[Row]) -> list[str]:
 
 
 def _is_news(row: Row) -> bool:
-    return row.reason != "nothing changed"
+    return row.reason != NOTHING_CHANGED
 
 
 def _outputs(row: Row) -> list[str]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pivot.values import Typed
 
 _SHOWN = 3
+NOTHING_CHANGED = "nothing changed"
 
 
 class Verdict(StrEnum):
@@ -90,7 +91,7 @@ def decide(stage: Stage, lock: StageLock | None, found: Found, *, force: bool = 
         return _about_outputs(stage, found, stage.idle)
     if reasons := _reasons(stage, lock, found, force=force):
         return Decision(Verdict.RUN, reasons)
-    decision = _about_outputs(stage, found, "nothing changed")
+    decision = _about_outputs(stage, found, NOTHING_CHANGED)
     if found.waits_for and decision.verdict is not Verdict.RUN:
         reasons = tuple(f"{name} may change its input" for name in found.waits_for)
         return Decision(Verdict.DEPENDS, reasons)

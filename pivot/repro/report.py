@@ -14,7 +14,7 @@ from pivot.report import (
     problem_tree,
     transfer_tree,
 )
-from pivot.repro.decide import Verdict
+from pivot.repro.decide import NOTHING_CHANGED, Verdict
 from pivot.repro.results import Repro, StageResult, State
 from pivot.results import exit_code
 
@@ -84,7 +84,7 @@ def _plan_lines(result: Repro) -> Iterator[str]:
 def _count_lines(result: Repro) -> Iterator[str]:
     unchanged = [s for s in result.stages if s.state is State.UNCHANGED]
     if unchanged:
-        names = ", ".join(printable(stage.stage) for stage in unchanged[:_SHOWN])
+        names = ", ".join(map(_unchanged, unchanged[:_SHOWN]))
         more = f" and {len(unchanged) - _SHOWN} more" if len(unchanged) > _SHOWN else ""
         yield f"Unchanged: {names}{more}"
     waiting = result.count(State.BLOCKED, State.NOT_RUN)
@@ -93,6 +93,12 @@ def _count_lines(result: Repro) -> Iterator[str]:
         f"{len(unchanged)} unchanged, {result.count(State.FAILED)} failed"
         + (f", {waiting} not run" if waiting else "")
     )
+
+
+def _unchanged(stage: StageResult) -> str:
+    """Name a stage, with the reason if it is another than that nothing changed."""
+    reason = stage.decision.reasons[0]
+    return printable(stage.stage if reason == NOTHING_CHANGED else f"{stage.stage} ({reason})")
 
 
 def _has_tail(result: Repro, stage: str) -> bool:

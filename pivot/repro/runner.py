@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pivot.checkout import place_selection
+from pivot.documents import check_document_path
 from pivot.errors import ObjectMissing, PivotError, StageFailed
-from pivot.lock_writer import Record, write_lock
+from pivot.lock_writer import Record, lock_path, write_lock
 from pivot.plan import Existing
 from pivot.repro.decide import Has, Verdict
 from pivot.repro.results import StageResult, State
@@ -126,6 +127,7 @@ class Runner:
         stage = plan.stage
         if stage.foreign:
             raise StageFailed(f"stage {stage.name} needs the real Pivot")
+        check_document_path(self.session.project.root, lock_path(stage.name))
         self._place_inputs(stage, warnings)
         self._begin_persist(stage, warnings)
         found = self.planner.look_again(stage)
