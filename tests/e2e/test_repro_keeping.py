@@ -10,15 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Command
-from tests.e2e.ugly import Place, make_place, stage
+from tests.e2e.ugly import Place, stage
 from tests.e2e.weather import leftovers
 from tests.projects import digest, objects
-
-
-@pytest.fixture(name="place")
-def _place(tmp_path: Path, bare_pivot: Command) -> Place:
-    return make_place(tmp_path / "project", bare_pivot)
 
 
 def kept(place: Place, said: str) -> bytes:

@@ -8,17 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Command, Done
-from tests.e2e.test_repro_truth import clone_of, during, git, sh, slow
-from tests.e2e.ugly import Place, make_place, stage
+from tests.conftest import Done
+from tests.e2e.places import clone_of, during, git, sh, slow
+from tests.e2e.ugly import Place, stage
 from tests.projects import digest, objects
 
 REPLACED = ".pivot/cache/replaced.log"
-
-
-@pytest.fixture(name="place")
-def _place(tmp_path: Path, bare_pivot: Command) -> Place:
-    return make_place(tmp_path / "project", bare_pivot)
 
 
 def replace(place: Place, path: str, text: str) -> None:

@@ -10,17 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Command
-from tests.e2e.ugly import Place, make_place, stage
+from tests.e2e.ugly import Place, stage
 from tests.projects import digest, objects
 
 EXAMPLE = r"""printf '::error::a\n  ::set-output name=x::y\n##[error]b\n\r::warning::c\n'; """
 SECTION = r"""printf '\033[0Ksection_start:1:mine\r\033[0Ktitle\n'; """
-
-
-@pytest.fixture(name="place")
-def _place(tmp_path: Path, bare_pivot: Command) -> Place:
-    return make_place(tmp_path / "project", bare_pivot)
 
 
 @pytest.mark.parametrize("start", ["", "setsid "], ids=["in the background", "as a daemon"])

@@ -1,0 +1,21 @@
+"""A project for `repro`, and clones of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Command
+from tests.e2e.places import Clone, clone_of
+from tests.e2e.ugly import Place, make_place
+
+
+@pytest.fixture(name="place")
+def _place(tmp_path: Path, bare_pivot: Command) -> Place:
+    return make_place(tmp_path / "project", bare_pivot)
+
+
+@pytest.fixture(name="clone")
+def _clone(place: Place) -> Clone:
+    return lambda name: clone_of(place, name)
