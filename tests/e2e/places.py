@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.e2e.ugly import Place
-from tests.projects import digest
+from tests.e2e.ugly import Place, stage
+from tests.projects import Document, digest
 
 Clone = Callable[[str], Place]
 LONG_AGO = (1_700_000_000_000_000_005, 1_700_000_000_000_000_005)
@@ -59,3 +59,27 @@ def lose(place: Place, content: bytes) -> None:
     """Take an object out of the cache."""
     name = digest(content)
     (place.root / ".pivot/cache/files" / name[:2] / name[2:]).unlink()
+
+
+def slow(place: Place, **more: Document) -> None:
+    """A stage that begins, and ends when it is told to."""
+    wait = "cat src > out; touch began; until [ -e go ]; do sleep 0.01; done"
+    (place.root / ".gitignore").write_text("began\ngo\n")
+    (place.root / "src").write_text("1\n")
+    (place.root / "more").write_text("1\n")
+    (place.root / "go").touch()
+    place.write(slow=stage(wait, "out", deps=["src"]), **more)
+    assert place("repro").code == 0
+    for name in ("began", "go"):
+        (place.root / name).unlink()
+
+
+def during(place: Place, act: Callable[[], object], *options: str) -> str:
+    """Do something while the first stage runs, and let it end; answer with what was said."""
+    with place.start("repro", *options) as process:
+        await_file(place.root / "began")
+        act()
+        (place.root / "go").touch()
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, (out, err)
+    return out.decode()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,12 +10,13 @@ import pytest
 from tests.e2e.places import (
     LONG_AGO,
     Clone,
-    await_file,
+    during,
     lose,
     sh,
+    slow,
 )
 from tests.e2e.ugly import Place, stage
-from tests.projects import Document, ProjectBuilder, digest, objects
+from tests.projects import ProjectBuilder, digest, objects
 
 # Stages of the real Pivot
 
@@ -233,30 +233,6 @@ def test_a_part_of_an_output_that_is_nowhere_is_named_with_its_stage(place: Plac
 
 
 # Sources that change while stages run
-
-
-def slow(place: Place, **more: Document) -> None:
-    """A stage that begins, and ends when it is told to."""
-    wait = "cat src > out; touch began; until [ -e go ]; do sleep 0.01; done"
-    (place.root / ".gitignore").write_text("began\ngo\n")
-    (place.root / "src").write_text("1\n")
-    (place.root / "more").write_text("1\n")
-    (place.root / "go").touch()
-    place.write(slow=stage(wait, "out", deps=["src"]), **more)
-    assert place("repro").code == 0
-    for name in ("began", "go"):
-        (place.root / name).unlink()
-
-
-def during(place: Place, act: Callable[[], object], *options: str) -> str:
-    """Do something while the first stage runs, and let it end; answer with what was said."""
-    with place.start("repro", *options) as process:
-        await_file(place.root / "began")
-        act()
-        (place.root / "go").touch()
-        out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, (out, err)
-    return out.decode()
 
 
 @pytest.mark.parametrize("same", [True, False], ids=["same output", "other output"])
