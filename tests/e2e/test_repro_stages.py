@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -197,7 +198,7 @@ open("zero", "w"); os.chmod("run", 0o755); os.chmod("d/run", 0o755)
 """
     (place.root / "make.py").write_text(make)
     outs = ["d", "bare", "zero", "run", *files]
-    place.write(a=stage(f"{sys.executable} make.py", *outs))
+    place.write(a=stage(f"{shlex.quote(sys.executable)} make.py", *outs))
     first = place.states()
     ignored = ["git", "status", "--porcelain", "-uall"]
     status = subprocess.run(ignored, cwd=place.root, capture_output=True, text=True, check=True)

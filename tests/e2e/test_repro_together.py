@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import subprocess
 import sys
@@ -186,7 +187,7 @@ def test_pull_and_push_beside_a_run(place: Place, tmp_path: Path) -> None:
 
 
 def test_no_run_inside_of_a_run(place: Place) -> None:
-    words = f"{sys.executable} -m pivot"
+    words = f"{shlex.quote(sys.executable)} -m pivot"
     place.write(a=stage(f"{words} repro a; echo $? > out; {words} repro -n a || :", "out"))
 
     done = place("repro")
