@@ -9,7 +9,7 @@ from pivot.observer import Observer
 from pivot.references import load_documents
 from pivot.remembered import Remembered
 from pivot.repro.decide import Verdict
-from pivot.repro.planner import is_changed
+from pivot.repro.inputs import is_changed
 from pivot.repro.run import Options
 from pivot.repro.start import prepare
 from pivot.repro.watcher import Watcher

@@ -69,6 +69,7 @@ RUNGS = (
     "repro.decide",
     "repro.before repro.keeping repro.supplies",
     "repro.saving",
+    "repro.inputs repro.parameter_values",
     "repro.planner",
     "repro.results",
     "repro.watcher",

@@ -4,6 +4,7 @@
 - effects: `processes` (commands), `exclusive` (one run at a time), `keeping` (outputs into the
   cache), `saving` and `before` (what is to be replaced is not lost), `supplies` (what cache and
   remote have), `strays` (files that nobody declared), `git_advice`
-- the run: `start`, `planner`, `run`, `schedule`, `runner`; it answers with `results`
+- the run: `start`, `planner` (with `inputs` and `parameter_values`), `run`, `schedule`, `runner`;
+  it answers with `results`
 - faces: `watcher`, `log`, `report`
 """

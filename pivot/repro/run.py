@@ -20,6 +20,7 @@ from pivot.repro.before import Before
 from pivot.repro.decide import Decision, Verdict
 from pivot.repro.exclusive import Unfinished
 from pivot.repro.git_advice import advise
+from pivot.repro.inputs import Inputs
 from pivot.repro.keeping import Keeper
 from pivot.repro.planner import Planner, StagePlan
 from pivot.repro.processes import Processes, stop_marked
@@ -146,7 +147,7 @@ class Run:
             self.root,
             self.pipeline,
             locks,
-            provided,
+            Inputs(self.root, self.pipeline, provided, self.observer, self.supplies),
             self.observer,
             self.supplies,
             self.options.force,
@@ -175,7 +176,7 @@ class Run:
             if plan.decision.verdict is Verdict.RESTORE
             for entry in plan.restore
         ]
-        return [*self.planner.needed.values(), *own]
+        return [*self.planner.inputs.needed.values(), *own]
 
     def _recover(self) -> Unfinished:
         """Stop what a killed run left running, and know which stages it left half done."""
@@ -245,7 +246,7 @@ class Run:
     def _place(self, plans: Mapping[str, StagePlan], runner: Runner) -> None:
         """Put all in place that is known to be right, in one go."""
         self.fetches += self.supplies.fetch(self._to_place(plans.values()))
-        needed = list(self.planner.needed.values())
+        needed = list(self.planner.inputs.needed.values())
         try:
             runner.restore(needed)
         except PivotError:
@@ -304,7 +305,7 @@ class Run:
             update_gitignore(self.root, [*cached, *self._tracked()])
         except PivotError as error:
             self._note(f"outputs could not be kept out of git: {error.message}")
-        for entry in self.planner.stale():
+        for entry in self.planner.inputs.stale():
             path = entry.output.path
             self._note(
                 f"{path} is not as {entry.document} has it, so nobody else can have it: "

@@ -98,12 +98,12 @@ class Runner:
             error = PivotError(f"{problem.path}: {problem.message}", hint=problem.hint)
             error.code = problem.code
             raise error
-        self.planner.placed(entries)
+        self.planner.inputs.placed(entries)
 
     def run(self, plan: StagePlan) -> StageResult:
         """Run a stage whose turn has come, if it has to; what fails is in the answer."""
         if plan.decision.verdict is Verdict.DEPENDS:
-            self.planner.forget(plan.stage)
+            self.planner.inputs.forget(plan.stage)
             plan = self.planner.plan(plan.stage.name)
             if plan.error is not None:
                 return _failed(plan, plan.error)
@@ -144,7 +144,7 @@ class Runner:
         except PivotError:
             self.saver.note_failure(stage)
             raise
-        changed = self.planner.changed_since(stage, found)
+        changed = self.planner.inputs.changed_since(stage, found)
         warnings += [
             f"{path} changed while {stage.name} ran; its lock has it as it was before"
             for path in changed
@@ -154,12 +154,12 @@ class Runner:
         dependencies = tuple(found.dependencies.values())
         write_lock(root, Record(stage, found.parameters or {}, dependencies, made))
         self.saver.end(stage.name)
-        self.planner.made(stage)
+        self.planner.inputs.made(stage)
         return seconds
 
     def _place_inputs(self, stage: Stage, warnings: list[str]) -> None:
         """Put in place what a stage reads and is only recorded so far; add to *warnings*."""
-        entries = self.planner.inputs_to_place(stage)
+        entries = self.planner.inputs.to_place(stage)
         for entry in entries:
             has = self.supplies.has(entry.output)
             if has is not Has.CACHE and not self.can_fetch:
