@@ -66,6 +66,7 @@ RUNGS = (
     "progress",
     "repro repro.overlay repro.exclusive repro.git_advice repro.processes",
     "repro.schedule repro.strays",
+    "repro.housekeeping",
     "repro.decide",
     "repro.before repro.keeping repro.supplies",
     "repro.saving",

@@ -8,29 +8,25 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pivot.checkout import find_damaged
-from pivot.documents import remove_torn
 from pivot.errors import PivotError
-from pivot.gitignore import update_gitignore
 from pivot.observer import Observer
 from pivot.pipeline.targets import Reach
 from pivot.plan import list_wanted
-from pivot.project import find_documents, related
+from pivot.project import related
 from pivot.remembered import Remembered
 from pivot.repro.before import Before
 from pivot.repro.decide import Decision, Verdict
-from pivot.repro.exclusive import Unfinished
-from pivot.repro.git_advice import advise
+from pivot.repro.housekeeping import finish, recover
 from pivot.repro.inputs import Inputs
 from pivot.repro.keeping import Keeper
 from pivot.repro.planner import Planner, StagePlan
-from pivot.repro.processes import Processes, stop_marked
+from pivot.repro.processes import Processes
 from pivot.repro.results import Repro, StageResult, State
 from pivot.repro.runner import Runner
 from pivot.repro.saving import REPLACED, Saver
 from pivot.repro.schedule import Schedule
 from pivot.repro.supplies import Supplies
 from pivot.scratch import Scratch
-from pivot.tracked import load_tracked
 from pivot.transfer import for_each
 
 if TYPE_CHECKING:
@@ -40,6 +36,7 @@ if TYPE_CHECKING:
     from pivot.cache import Cache
     from pivot.pipeline import Pipeline
     from pivot.references import Documents
+    from pivot.repro.exclusive import Unfinished
     from pivot.repro.watcher import Watcher
     from pivot.results import Transfer
     from pivot.session import Session
@@ -117,7 +114,9 @@ class Run:
 
     def carry_out(self) -> Repro:
         """Decide, then do: what is recorded is placed first, then stages run."""
-        unfinished = self._recover()
+        unfinished, stopped = recover(self.session.project)
+        if stopped:
+            self._note("Stopped commands of a run that was killed")
         plans = self._plan(look_only=False)
         try:
             if self._may_begin(plans):
@@ -177,21 +176,6 @@ class Run:
             for entry in plan.restore
         ]
         return [*self.planner.inputs.needed.values(), *own]
-
-    def _recover(self) -> Unfinished:
-        """Stop what a killed run left running, and know which stages it left half done."""
-        pivot = self.session.project.pivot
-        unfinished = Unfinished(pivot / "cache" / "unfinished")
-        left = unfinished.left()
-        if left and stop_marked(set(left.values())):
-            self._note("Stopped commands of a run that was killed")
-        for stage in left:
-            above, _, name = stage.rpartition("/")
-            remove_torn(pivot / "stages" / above, f"{name}.lock")
-        remove_torn(unfinished.directory, "*.before")
-        remove_torn(pivot / "cache", "remembered.json")
-        remove_torn(self.root, ".gitignore")
-        return unfinished
 
     def _may_begin(self, plans: Mapping[str, StagePlan]) -> bool:
         """Tell whether to begin at all: what is wrong from the start is said before any work."""
@@ -299,32 +283,12 @@ class Run:
         self.watcher.note(text)
 
     def _finish(self) -> None:
-        """Keep cached outputs out of git, and say what git lacks."""
-        cached = [o.path for s in self.pipeline.stages.values() for o in s.outputs if o.cached]
-        try:
-            update_gitignore(self.root, [*cached, *self._tracked()])
-        except PivotError as error:
-            self._note(f"outputs could not be kept out of git: {error.message}")
-        for entry in self.planner.inputs.stale():
-            path = entry.output.path
-            self._note(
-                f"{path} is not as {entry.document} has it, so nobody else can have it: "
-                f"pivot track --force '{path}'"
-            )
-        for lock in self.documents.locks:
-            if "cmd" in lock.manifest and lock.stage not in self.pipeline.stages:
-                self._note(f"no stage has the lock {lock.document}; delete it if its stage is gone")
+        """Put things in order, and say what else a user should know."""
         ran = [name for name, result in self.results.items() if result.state is State.RAN]
-        for text in advise(self.root, self.pipeline.stages.values(), ran) if ran else ():
+        stale = self.planner.inputs.stale()
+        project = self.session.project
+        for text in finish(project, self.pipeline, self.documents, stale=stale, ran=ran):
             self._note(text)
-
-    def _tracked(self) -> list[str]:
-        """List what is tracked now: somebody may have tracked more while stages ran."""
-        try:
-            paths = find_documents(self.session.project).tracked
-            return [load_tracked(path, self.root).output.path for path in paths]
-        except PivotError:
-            return [entry.output.path for entry in self.documents.tracked]
 
     def _all_results(self, plans: Mapping[str, StagePlan]) -> Iterator[StageResult]:
         """List what became of each stage, also of those whose turn did not come."""
