@@ -157,7 +157,7 @@ OWNERS = {
         ("nlp/out/", "", ["nlp/out/line.json", "nlp/out/tree.json"]),
         (".", "nlp/out", ["nlp/out/line.json", "nlp/out/tree.json"]),
         (".", "", sorted(OWNERS)),
-        ("/work/m.json", "nlp", ["m.json"]),
+        ("/srv/m.json", "nlp", ["m.json"]),
         ("eval", "nlp", ["m.json"]),
         ("train", "", ["nlp/m.json"]),
         ("fit", "", ["nlp/out/line.json", "nlp/out/tree.json"]),
@@ -169,7 +169,7 @@ OWNERS = {
     ],
 )
 def test_targets_are_stages_files_and_directories(target: str, here: str, files: list[str]) -> None:
-    assert sorted(choose(OWNERS, [target], here=f"/work/{here}", root="/work")) == files
+    assert sorted(choose(OWNERS, [target], here=f"/srv/{here}", root="/srv")) == files
 
 
 @pytest.mark.parametrize(
@@ -184,6 +184,6 @@ def test_targets_are_stages_files_and_directories(target: str, here: str, files:
 )
 def test_a_target_that_names_no_metric_is_refused(target: str, hint: str) -> None:
     with pytest.raises(UsageError, match="is no metric and no stage with metrics") as caught:
-        choose(OWNERS, ["eval", target], here="/work", root="/work")
+        choose(OWNERS, ["eval", target], here="/srv", root="/srv")
 
     assert caught.value.hint == hint

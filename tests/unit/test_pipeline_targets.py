@@ -36,9 +36,7 @@ PIPELINE = Pipeline({name: stage(name) for name in NEEDS}, NEEDS)
 
 
 def chosen(*targets: str, here: str = "") -> set[str]:
-    return set(
-        choose_stages(PIPELINE, targets, here=here, root="/work/project", reach=Reach.SINGLE)
-    )
+    return set(choose_stages(PIPELINE, targets, here=here, root="/srv/project", reach=Reach.SINGLE))
 
 
 @pytest.mark.parametrize(
@@ -60,8 +58,8 @@ def chosen(*targets: str, here: str = "") -> set[str]:
         ("nlp/model", {"nlp/fit"}),
         ("pivot.yaml", {"clean", "train@a_1", "train@b_1", "report", "odd[x]"}),
         ("nlp/pivot.yaml", {"nlp/clean", "nlp/fit"}),
-        ("/work/project/nlp/pivot.yaml", {"nlp/clean", "nlp/fit"}),
-        ("/work/project/data/clean.csv", {"clean"}),
+        ("/srv/project/nlp/pivot.yaml", {"nlp/clean", "nlp/fit"}),
+        ("/srv/project/data/clean.csv", {"clean"}),
         ("fit", {"report"}),
     ],
 )
