@@ -327,3 +327,33 @@ def test_what_is_left_to_git_and_not_there_yet_is_noted(place: Place) -> None:
 
     assert "Note: left to git, which does not have it yet: m; commit it" in first.out
     assert "left to git" not in second.out
+
+
+# Dependencies through symlinks
+
+
+def test_a_detour_to_an_output_is_refused(place: Place) -> None:
+    (place.root / "link").symlink_to("data")
+    place.write(
+        make=stage("mkdir -p data; echo 1 > data/x", "data/x"),
+        use=stage("cat link/x > y", "y", deps=["link/x"]),
+    )
+
+    done = place("repro")
+
+    assert done.code == 8
+    assert "stage use: link/x leads to data/x, which a stage makes" in done.err
+
+
+def test_a_detour_to_a_source_is_as_good_as_the_straight_way(place: Place) -> None:
+    (place.root / "far").mkdir()
+    (place.root / "far/x").write_text("1")
+    (place.root / "link").symlink_to("far")
+    place.write(use=stage("cat link/x > y", "y", deps=["link/x"]))
+
+    first = place("repro")
+    (place.root / "far/x").write_text("2")
+    second = place("repro")
+
+    assert "Running use: never ran" in first.out
+    assert "Running use: link/x changed" in second.out
