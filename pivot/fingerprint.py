@@ -13,15 +13,16 @@ if TYPE_CHECKING:
     from pivot.stage import Stage
     from pivot.values import Typed
 
+ENV = "env:"
+
 
 def fingerprint(stage: Stage, parameters: Mapping[str, Typed]) -> dict[str, str]:
-    """Hash what *stage* runs and with what values: `cmd`, and `env` and `params` if there are any.
+    """Hash what *stage* runs and with what: `cmd`, `env:NAME` of each variable, `params` if any.
 
     Each is the digest of its JSON text, as short as JSON can be and with sorted keys.
     """
     made = {"cmd": _digest([stage.directory, *stage.commands])}
-    if stage.environment:
-        made["env"] = _digest(dict(stage.environment))
+    made |= {f"{ENV}{name}": _digest(text) for name, text in sorted(stage.environment.items())}
     if parameters:
         made["params"] = _digest(dict(parameters))
     return made

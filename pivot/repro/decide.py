@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from pivot.fingerprint import fingerprint
+from pivot.fingerprint import ENV, fingerprint
 from pivot.lock_writer import as_text
 from pivot.objects import Directory, Output
 from pivot.parameters import leaves, to_text
@@ -136,12 +136,19 @@ def _changes(stage: Stage, lock: StageLock, found: Found) -> Iterator[str]:
     now = fingerprint(stage, values or {})
     if lock.manifest.get("cmd") != now["cmd"]:
         yield "command changed"
-    if lock.manifest.get("env") != now.get("env"):
-        yield "variables changed"
+    yield from _variable_changes(lock.manifest, now)
     if values is not None and lock.manifest.get("params") != now.get("params"):
         yield from _parameter_changes(lock.parameters, values)
     yield from _dependency_changes(stage, lock, found)
     yield from _declaration_changes(stage, lock)
+
+
+def _variable_changes(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+    for key in sorted(before.keys() | now.keys()):
+        if key.startswith(ENV) and before.get(key) != now.get(key):
+            new, old = key not in before, key not in now
+            what = "is new" if new else "is gone" if old else "changed"
+            yield f"variable {key.removeprefix(ENV)} {what}"
 
 
 def _parameter_changes(before: Mapping[str, Value], now: Mapping[str, Typed]) -> Iterator[str]:

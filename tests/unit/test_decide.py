@@ -92,7 +92,7 @@ def test_a_stage_that_always_runs_runs() -> None:
 
 CHANGED_STAGES = {
     "command changed": {"commands": ("run ",)},
-    "variables changed": {"environment": {"A": "2"}},
+    "variable A changed": {"environment": {"A": "2"}},
     "lib is no dependency any more": {"dependencies": ("in.csv",)},
     "a is a new output": {"outputs": (*STAGE.outputs, DeclaredOutput("a"))},
     "m.json is no output any more": {"outputs": STAGE.outputs[:1]},
@@ -137,8 +137,8 @@ def test_variables_that_are_new_or_gone_are_a_change() -> None:
     bare = replace(STAGE, environment={})
     lock = lock_of(Record(bare, PARAMETERS_NOW, tuple(INPUTS.values()), tuple(OUTPUTS.values())))
 
-    assert decided(stage=bare).reasons == ("variables changed",)
-    assert decided(lock=lock).reasons == ("variables changed",)
+    assert decided(stage=bare).reasons == ("variable A is gone",)
+    assert decided(lock=lock).reasons == ("variable A is new",)
 
 
 @pytest.mark.parametrize(
