@@ -28,6 +28,13 @@ class Problem:
     owner: str = ""
     digest: str = ""
 
+    def as_error(self) -> PivotError:
+        """Make an error of it, for who cannot go on without the path."""
+        place = f"{self.path}: " if self.path else ""
+        error = PivotError(f"{place}{self.message}", hint=self.hint)
+        error.code = self.code
+        return error
+
 
 @dataclass(frozen=True, slots=True)
 class Transfer:

@@ -95,9 +95,7 @@ class Runner:
             dry_run=False,
         )
         for problem in done.problems:
-            error = PivotError(f"{problem.path}: {problem.message}", hint=problem.hint)
-            error.code = problem.code
-            raise error
+            raise problem.as_error()
         self.planner.inputs.placed(entries)
 
     def run(self, plan: StagePlan) -> StageResult:

@@ -86,8 +86,7 @@ class Supplies:
         wanted = list_wanted(needed)
         self._cached |= sound(self._cache.stat(wanted), wanted)
         for problem in (problem for part in fetched for problem in part.problems):
-            error = PivotError(f"{problem.path}: {problem.message}", hint=problem.hint)
-            error.code = problem.code
+            error = problem.as_error()
             if not problem.digest:
                 raise error
             self._refused[Digest(problem.digest)] = error
