@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -230,17 +229,23 @@ class Run:
     def _place(self, plans: Mapping[str, StagePlan], runner: Runner) -> None:
         """Put all in place that is known to be right, in one go."""
         self.fetches += self.supplies.fetch(self._to_place(plans.values()))
+        self._place_needed(runner)
+        for plan in plans.values():
+            if plan.error is not None or plan.decision.verdict not in _SETTLED:
+                continue
+            self._end(runner.settle(plan))
+
+    def _place_needed(self, runner: Runner) -> None:
+        """Put in place what no chosen stage makes; a stage that has to read it fails without it."""
         needed = list(self.planner.inputs.needed.values())
         try:
             runner.restore(needed)
         except PivotError:
             for entry in needed:
-                with contextlib.suppress(PivotError):  # who reads it will say so
+                try:
                     runner.restore([entry])
-        for plan in plans.values():
-            if plan.error is not None or plan.decision.verdict not in _SETTLED:
-                continue
-            self._end(runner.settle(plan))
+                except PivotError as error:
+                    self._note(f"{entry.output.path} could not be put in place: {error.message}")
 
     def _run_stages(self, plans: Mapping[str, StagePlan], runner: Runner) -> None:
         failed = {n for n, r in self.results.items() if r.state is State.FAILED}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 
 import pytest
 
@@ -164,6 +165,41 @@ def test_an_import_that_nobody_reads_stops_nobody(place: Place, clone: Clone) ->
 
     assert done.code == 0, done
     assert there.text("out") == "made\n"
+
+
+def test_a_remote_that_nobody_needs_is_not_asked(place: Place, clone: Clone) -> None:
+    place.write(a=stage("echo made > out", "out"))
+    place("repro")
+    there = clone("there")
+    imported(there, "far", "s3://elsewhere/cache")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0)
+        endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+
+        done = there("repro", "--pull", AWS_ENDPOINT_URL=endpoint, **keys)
+
+        assert done.code == 0, done
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+def test_an_input_that_cannot_be_put_in_place_is_named(place: Place) -> None:
+    place.write(use=stage("cat far/data > out", "out", deps=["far/data"]))
+    (place.root / "far").mkdir()
+    (place.root / "far/data").write_text("1")
+    place("track", "far/data")
+    place("repro")
+    (place.root / "far/data").unlink()
+    (place.root / "far").rename(place.root / "near")
+    (place.root / "near/data.pvt").unlink()
+    document = {"path": "far/data", "hash": digest(b"1"), "size": 1}
+    (place.root / "root.pvt").write_text(dump(document))
+    (place.root / "far").symlink_to("near")
+
+    done = place("repro")
+
+    assert "Note: far/data could not be put in place: far/data: far is a symlink" in done.out
 
 
 @pytest.mark.parametrize(
