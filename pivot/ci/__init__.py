@@ -1,0 +1,8 @@
+"""Pivot in a CI job: inputs in; outputs, report, summary and exit code out.
+
+`python -m pivot.ci` is what the GitHub Action, its image and the GitLab template run. What is
+moved is moved by the use cases of the command line; here is only what a CI job adds.
+
+- words: `table` (all inputs and outputs), `event` (who started the job, and is it trusted)
+- `inputs`, how they are read; `told`, what the job tells
+"""
