@@ -2,7 +2,7 @@
 
 Where things are, lower layers first (a module imports only from layers below its own):
 
-- words: `errors`, `objects`, `remote_url`, `budget`, `manifests`
+- words: `errors`, `objects`, `remote_url`, `budget`, `manifests`, `quantities`, `deadline`, `room`
 - documents: `documents`, `values`, `schema`, `project`, `keys`, `config`, `config_file`,
   `lockfile`, `lock_writer`, `tracked`, `gitignore`, `git`
 - pipelines: `stage`, `parameters`, `fingerprint`, and `pipeline`, a package: files to one graph
@@ -10,13 +10,14 @@ Where things are, lower layers first (a module imports only from layers below it
 - effects: `references`, `transfer`, `scratch`, `cache`, `tree`, `workspace`, `copying`,
   `placement`, `observer`, `remembered`, `remote` (its kinds: `folder`; `s3`, with `s3_stat`,
   `s3_calls`, `s3_stores`, `s3_errors` and `aws`), `remotes`
-- use cases: `session`, `push`, `fetch`, `checkout`, which answer with `results`; `api` has them all
+- use cases: `session`, `push`, `fetch`, `checkout`, which answer with `results` and
+  `stage_states`; `api` has them all
 - running stages: `repro`, a package with its own decisions, effects and faces; `overview`,
   `graph_text` and `track` are about stages and data as well
 - import of DVC projects: `dvc`, a package with all of these layers
 - comparison of parameters and metrics: `compare` (pure), `revision`, `readings`; `tables` and
   `compare_report` say what it found
-- faces: `report`, `progress`, `cli`
+- faces: `report`, `progress`, `cli`; `ci`, a package: the runner for CI jobs
 """
 
 __version__ = "0.1.0"

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from pivot.errors import LocalError
 from pivot.fetch import fetch_all
+from pivot.keys import Link
 from pivot.objects import Digest, digest_file
 from pivot.placement import place
-from pivot.plan import Existing, Wanted, list_wanted, plan_checkout, sound
+from pivot.plan import CheckoutPlan, Existing, Step, Wanted, list_wanted, plan_checkout, sound
 from pivot.results import Checkout, Pull
+from pivot.room import check_room
 from pivot.scratch import Scratch
 from pivot.workspace import Workspace
 
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pivot.cache import Cache
-    from pivot.keys import Link
     from pivot.session import Session
     from pivot.targets import Selection
 
@@ -118,17 +119,38 @@ def place_selection(
     plan = plan_checkout(references, cached=cached, workspace=found, existing=existing)
     if dry_run:
         return Checkout(plan)
+    links = session.config.links if links is None else links
     scratch = Scratch(session.project.scratch)
     try:
+        if links[0] is Link.COPY and session.spare:
+            _check_room(session, cache, plan)
         placed = place(
             plan,
             session.project.root,
             cache=cache,
             scratch=scratch,
-            links=session.config.links if links is None else links,
+            links=links,
         )
     except LocalError as error:
         return Checkout(plan, stopped=error)
     finally:
         scratch.remove()
     return Checkout(plan, tuple(placed))
+
+
+def _check_room(session: Session, cache: Cache, plan: CheckoutPlan) -> None:
+    """Refuse to place copies that cannot fit; where the file system shares blocks, they do."""
+    files = [
+        file
+        for output in plan
+        for file, step in output.steps
+        if step in {Step.CREATE, Step.REPLACE}
+    ]
+    sizes = cache.stat({file.digest for file in files})
+    check_room(
+        session.project.root,
+        size=sum(sizes.get(file.digest, 0) for file in files),
+        files=len(files),
+        hint="set cache.checkout_mode to hardlink or symlink",
+        spare=True,
+    )

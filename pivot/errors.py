@@ -177,6 +177,14 @@ class Interrupted(PivotError):
     code = ExitCode.INTERRUPTED
 
 
+class TimedOut(KeyboardInterrupt):
+    """The time that the user allowed is over: the end is that of Ctrl-C, with a code of its own."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
 _LOCAL_HINTS = {
     errno.ENOSPC: "free some space, then run the same command again",
     errno.EDQUOT: "your disk quota is used up: free some space, then run the same command again",

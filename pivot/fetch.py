@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pivot.config import RemoteSettings
 from pivot.errors import LocalError, ObjectDamaged, PivotError, UsageError
-from pivot.plan import TransferPlan, Wanted, list_wanted, plan_transfer, sound
+from pivot.plan import Wanted, list_wanted, plan_transfer, sound
 from pivot.results import Transfer, stopped_transfer
+from pivot.room import check_room
 from pivot.transfer import Failed, Moves
 from pivot.workspace import find_contents
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from pivot.cache import Cache
     from pivot.config import Config
@@ -58,8 +57,10 @@ def fetch_all(
     for url in sorted({entry.imported_from for entry in references if entry.imported_from}):
         other = [entry for entry in references if entry.imported_from == url]
         source = _settings_of(session.config, url)
+        before = sum(part.plan.bytes for part in fetched)
         try:
-            fetched.append(_fetch(session, source, cache, other, damaged, dry_run=dry_run))
+            part = _fetch(session, source, cache, other, damaged, dry_run=dry_run, before=before)
+            fetched.append(part)
         except UsageError as error:  # a URL that is none: the rest is not to suffer
             fetched.append(stopped_transfer("fetch", source, list_wanted(other), error))
     return tuple(fetched)
@@ -79,6 +80,7 @@ def _fetch(
     damaged: frozenset[Digest],
     *,
     dry_run: bool,
+    before: int = 0,
 ) -> Transfer:
     wanted = list_wanted(references)
     cached = {d: s for d, s in sound(cache.stat(wanted), wanted).items() if d not in damaged}
@@ -97,7 +99,14 @@ def _fetch(
             plan = plan_transfer(wanted, source=kept, destination=held)
             if dry_run:
                 return Transfer("fetch", settings.name, store.url, wanted, plan)
-            _check_space(cache.root, plan)
+            session.check_size(plan.bytes + before)
+            check_room(
+                cache.root,
+                size=plan.bytes,
+                files=len(plan.transfer),
+                hint="set cache.dir to a larger disk",
+                spare=session.spare,
+            )
             moves = session.move(plan, lambda d: _receive(session, store, cache, wanted[d]))
             moves = _named(cache, moves)
             return Transfer("fetch", settings.name, store.url, wanted, plan, moves)
@@ -140,22 +149,3 @@ def _receive(session: Session, store: Remote, cache: Cache, want: Wanted) -> boo
         else:
             break
     return False
-
-
-def _check_space(cache: Path, plan: TransferPlan) -> None:
-    """Refuse to begin what cannot fit; raises `LocalError`."""
-    place = cache
-    while not place.exists():
-        place = place.parent
-    disk = os.statvfs(place)
-    free = disk.f_bavail * disk.f_frsize
-    if plan.bytes > free:
-        raise LocalError(
-            f"{cache}: {plan.bytes} bytes are needed, {free} are free",
-            hint="free some space, or set cache.dir to a larger disk",
-        )
-    if disk.f_files and len(plan.transfer) > disk.f_favail:
-        raise LocalError(
-            f"{cache}: {len(plan.transfer)} files are to come, {disk.f_favail} inodes are free",
-            hint="remove some files, or set cache.dir to another disk",
-        )

@@ -82,6 +82,7 @@ def _push(
         source = elsewhere.get(digest) or cache.path(digest)
         return store.upload(digest, source, wanted[digest].size, count=session.meter.bytes)
 
+    session.check_size(plan.bytes)
     moves = session.move(plan, upload)
     return Transfer("push", settings.name, store.url, wanted, plan, moves, damaged=damaged)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pivot.cache import Cache
+from pivot.errors import LocalError
 from pivot.references import load_references
 from pivot.remotes import open_remote
 from pivot.targets import Selection, select
@@ -24,13 +25,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One run of one command; *jobs* is the most transfers at a time."""
+    """One run of one command; *jobs* is the most transfers at a time.
+
+    More than *max_size* bytes are not moved; with *spare*, some of the disk is to stay free.
+    """
 
     project: Project
     config: Config
     environment: Mapping[str, str]
     jobs: int
     meter: Meter
+    max_size: int | None = None
+    spare: bool = False
 
     def cache(self) -> Cache:
         """Open the cache; use it in a `with` statement."""
@@ -48,6 +54,14 @@ class Session:
         references = load_references(self.project)
         chosen = select(references, targets, here=here, root=root)
         return Selection(chosen, references.paths())
+
+    def check_size(self, size: int) -> None:
+        """Refuse to move *size* bytes when that is more than may be moved; see `LocalError`."""
+        if self.max_size is not None and size > self.max_size:
+            raise LocalError(
+                f"{size} bytes are to be moved, and no more than {self.max_size} may be",
+                hint="raise the limit, or name the stages that are needed",
+            )
 
     def move(self, plan: TransferPlan, move: Callable[[Digest], bool]) -> Moves:
         """Move what *plan* says, and let the user see it."""

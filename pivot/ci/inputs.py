@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pivot.ci.table import INPUTS, Kind
+from pivot.quantities import parse_duration, parse_size
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,6 @@ class Inputs:
 
 
 _PREFIX = "PIVOT_INPUT_"
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _SHOWN = 60  # characters of a wrong value
 
@@ -69,8 +68,8 @@ def read_inputs(environment: Mapping[str, str]) -> tuple[Inputs | None, tuple[st
         checkout_mode=read.choice("checkout-mode"),
         on_miss=read.choice("on-miss") or "auto",
         on_no_credentials=read.choice("on-no-credentials") or "auto",
-        max_size=read.size("max-size"),
-        timeout=read.duration("timeout"),
+        max_size=read.quantity("max-size", parse_size),
+        timeout=read.quantity("timeout", parse_duration),
         retries=read.number("retries", least=0),
         role_to_assume=read.matching("role-to-assume", _ROLE, "the ARN of a role"),
         aws_region=read.matching("aws-region", _REGION, "the name of a region"),
@@ -149,23 +148,14 @@ class _Reader:
         self._refuse(name, f"must be a whole number of at least {least}", text)
         return None
 
-    def size(self, name: str) -> int | None:
-        """Read a number of bytes."""
-        return self._measured(
-            name,
-            r"([0-9]{1,9}(?:\.[0-9]{1,9})?) *([KMGT]?)B?",
-            _UNITS,
-            "a size such as 500MB or 20GB",
-        )
-
-    def duration(self, name: str) -> int | None:
-        """Read a number of seconds."""
-        seconds = self._measured(
-            name, r"([0-9]{1,9}) *([smhd]?)", _SECONDS, "a time such as 90s, 30m or 2h"
-        )
-        if seconds == 0:
-            self._refuse(name, "must be longer than nothing", "0")
-        return seconds
+    def quantity(self, name: str, parse: Callable[[str], int]) -> int | None:
+        """Read a size or a time."""
+        text = self.text(name)
+        try:
+            return None if text is None else parse(text)
+        except ValueError as error:
+            self._refuse(name, str(error), text or "")
+            return None
 
     def lines(self, name: str) -> tuple[str, ...]:
         """Read a list: lines, or the words of a single line."""
@@ -180,16 +170,6 @@ class _Reader:
             return text
         self._refuse(name, f"must be {meaning}", text)
         return None
-
-    def _measured(self, name: str, form: str, units: Mapping[str, int], meaning: str) -> int | None:
-        text = self.text(name)
-        if text is None:
-            return None
-        found = re.fullmatch(form, text, re.ASCII | re.IGNORECASE)
-        if found is None:
-            self._refuse(name, f"must be {meaning}", text)
-            return None
-        return int(float(found[1]) * units[found[2].lower()])
 
     def _refuse(self, name: str, rule: str, text: str) -> None:
         shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"

@@ -13,7 +13,7 @@ import click
 
 from pivot import __version__
 from pivot.cli.options import EXIT_CODES, Common, common_options
-from pivot.errors import ExitCode, PivotError, UsageError, local_error
+from pivot.errors import ExitCode, PivotError, TimedOut, UsageError, local_error
 from pivot.report import report_error
 
 if TYPE_CHECKING:
@@ -96,8 +96,8 @@ def run(arguments: Sequence[str]) -> ExitCode:
         return ExitCode(code or 0)
     except click.exceptions.Exit as stop:
         return ExitCode(stop.exit_code)
-    except click.Abort:
-        raise KeyboardInterrupt from None
+    except click.Abort as stop:  # what click makes of every interrupt
+        raise stop.__cause__ or KeyboardInterrupt from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.FAILED
@@ -116,10 +116,15 @@ def main() -> NoReturn:
     try:
         code = run(sys.argv[1:])
         sys.stdout.flush()
-    except KeyboardInterrupt:
-        click.echo("Interrupted. The same command again completes.", err=True)
+    except KeyboardInterrupt as stop:
+        late = isinstance(stop, TimedOut)
+        said = (
+            f"Timed out after {stop.seconds} s." if isinstance(stop, TimedOut) else "Interrupted."
+        )
+        click.echo(f"{said} The same command again completes.", err=True)
         sys.stdout.flush()
-        os._exit(ExitCode.INTERRUPTED)  # transfers that are still under way are not waited for
+        # transfers that are still under way are not waited for
+        os._exit(ExitCode.TIMED_OUT if late else ExitCode.INTERRUPTED)
     sys.exit(int(code))
 
 

@@ -14,6 +14,7 @@ import click
 from pivot.config import load_config
 from pivot.errors import MEANINGS, PivotError, UsageError
 from pivot.project import Project, find_project, user_config
+from pivot.quantities import parse_duration
 from pivot.report import dump, printable
 from pivot.transfer import Meter
 
@@ -36,6 +37,26 @@ EXIT_CODES = "\b\nExit codes:\n" + "\n".join(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
+def quantity(parse: Callable[[str], int]) -> Callable[..., int | None]:
+    """Let click read a size or a time."""
+
+    def read(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+        try:
+            return None if value is None else parse(value)
+        except ValueError as error:
+            raise click.BadParameter(f"{value!r} {error}", ctx, param) from error
+
+    return read
+
+
+timeout_option = click.option(
+    "--timeout",
+    metavar="TIME",
+    callback=quantity(parse_duration),
+    help="End cleanly after so long, e.g. 30m, with exit code 124.",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Common:
     """The options that stand before or after the command alike."""
@@ -56,14 +77,14 @@ class Common:
         home = Path(os.environ.get("HOME") or os.path.expanduser("~"))
         return load_config(project, user_config(home) if project is None else project.user_config)
 
-    def session(self, jobs: int | None) -> Session:
+    def session(self, jobs: int | None, *, max_size: int | None = None) -> Session:
         """Prepare a transfer with so many *jobs*, or as many as are configured."""
         from pivot.session import Session  # noqa: PLC0415  config commands do not need it
 
         project = self.project()
         config = self.config(project)
         jobs = jobs if jobs is not None else config.number("remote.jobs")
-        return Session(project, config, os.environ, jobs, self._meter())
+        return Session(project, config, os.environ, jobs, self._meter(), max_size)
 
     def show(self, report: Report) -> int:
         """Print a report and answer its exit code."""

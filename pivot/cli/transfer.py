@@ -14,10 +14,14 @@ from pivot.cli.options import (
     complete_remotes,
     complete_targets,
     json_option,
+    quantity,
+    timeout_option,
 )
+from pivot.deadline import deadline
 from pivot.errors import UsageError
 from pivot.keys import Link
 from pivot.plan import Existing
+from pivot.quantities import parse_size
 from pivot.report import OnMiss, report_json, report_text
 
 if TYPE_CHECKING:
@@ -67,6 +71,16 @@ def _remote_options(function: Command) -> Command:
     )(function)
 
 
+def _limits(function: Command) -> Command:
+    function = timeout_option(function)
+    return click.option(
+        "--max-size",
+        metavar="SIZE",
+        callback=quantity(parse_size),
+        help="Move nothing when more than this is to be moved, e.g. 20GB.",
+    )(function)
+
+
 def _checkout_options(function: Command) -> Command:
     function = click.option(
         "--checkout-mode",
@@ -102,6 +116,7 @@ def _links(mode: str | None) -> tuple[Link, ...] | None:
 @_remote_options
 @_DRY_RUN
 @click.option("--all-cache", is_flag=True, help="Push all that is cached, old versions included.")
+@_limits
 @_ON_MISS
 @json_option
 @common_options
@@ -113,6 +128,8 @@ def push(
     jobs: int | None,
     dry_run: bool,
     all_cache: bool,
+    max_size: int | None,
+    timeout: int | None,
     on_miss: str,
     as_json: bool,
 ) -> int:
@@ -128,9 +145,14 @@ def push(
       pivot push --dry-run          what would be uploaded
       pivot push --jobs 40          more uploads at a time
     """
-    result = api.push(
-        common.session(jobs), targets, remote=remote, dry_run=dry_run, all_cache=all_cache
-    )
+    with deadline(timeout):
+        result = api.push(
+            common.session(jobs, max_size=max_size),
+            targets,
+            remote=remote,
+            dry_run=dry_run,
+            all_cache=all_cache,
+        )
     return _show(common, "push", result, as_json=as_json, on_miss=on_miss)
 
 
@@ -138,6 +160,7 @@ def push(
 @_TARGETS
 @_remote_options
 @_DRY_RUN
+@_limits
 @_ON_MISS
 @json_option
 @common_options
@@ -148,6 +171,8 @@ def fetch(
     remote: str | None,
     jobs: int | None,
     dry_run: bool,
+    max_size: int | None,
+    timeout: int | None,
     on_miss: str,
     as_json: bool,
 ) -> int:
@@ -158,7 +183,9 @@ def fetch(
       pivot fetch                   all that the lock files refer to
       pivot fetch train -r backup   one stage, from another remote
     """
-    result = api.fetch(common.session(jobs), targets, remote=remote, dry_run=dry_run)
+    with deadline(timeout):
+        session = common.session(jobs, max_size=max_size)
+        result = api.fetch(session, targets, remote=remote, dry_run=dry_run)
     return _show(common, "fetch", result, as_json=as_json, on_miss=on_miss)
 
 
@@ -166,6 +193,7 @@ def fetch(
 @_TARGETS
 @click.option("-n", "--dry-run", is_flag=True, help="Print the plan. Change nothing.")
 @_checkout_options
+@timeout_option
 @_ON_MISS
 @json_option
 @common_options
@@ -177,6 +205,7 @@ def checkout(
     force: bool,
     only_missing: bool,
     checkout_mode: str | None,
+    timeout: int | None,
     on_miss: str,
     as_json: bool,
 ) -> int:
@@ -193,9 +222,10 @@ def checkout(
     """
     existing = _existing(Existing.REFUSE, force=force, only_missing=only_missing)
     links = _links(checkout_mode)
-    result = api.checkout(
-        common.session(1), targets, existing=existing, links=links, dry_run=dry_run
-    )
+    with deadline(timeout):
+        result = api.checkout(
+            common.session(1), targets, existing=existing, links=links, dry_run=dry_run
+        )
     return _show(common, "checkout", result, as_json=as_json, on_miss=on_miss)
 
 
@@ -204,6 +234,7 @@ def checkout(
 @_remote_options
 @_DRY_RUN
 @_checkout_options
+@_limits
 @_ON_MISS
 @json_option
 @common_options
@@ -217,6 +248,8 @@ def pull(
     force: bool,
     only_missing: bool,
     checkout_mode: str | None,
+    max_size: int | None,
+    timeout: int | None,
     on_miss: str,
     as_json: bool,
 ) -> int:
@@ -234,12 +267,13 @@ def pull(
     """
     existing = _existing(Existing.UPDATE, force=force, only_missing=only_missing)
     links = _links(checkout_mode)
-    result = api.pull(
-        common.session(jobs),
-        targets,
-        remote=remote,
-        existing=existing,
-        links=links,
-        dry_run=dry_run,
-    )
+    with deadline(timeout):
+        result = api.pull(
+            common.session(jobs, max_size=max_size),
+            targets,
+            remote=remote,
+            existing=existing,
+            links=links,
+            dry_run=dry_run,
+        )
     return _show(common, "pull", result, as_json=as_json, on_miss=on_miss)

@@ -1,0 +1,27 @@
+"""Sizes and times as people write them: `20GB`, `30m`."""
+
+from __future__ import annotations
+
+import re
+
+_SIZE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) *([kmgt]?)(i?)b?", re.ASCII | re.IGNORECASE)
+_TIME = re.compile(r"([0-9]{1,9}) *([smhd]?)", re.ASCII | re.IGNORECASE)
+_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def parse_size(text: str) -> int:
+    """Read a number of bytes: `500MB`, `1.5G`, `2GiB`; raises `ValueError`."""
+    found = _SIZE.fullmatch(text.strip())
+    if found is None or (found[3] and not found[2]):
+        raise ValueError("must be a size such as 500MB or 20GB")
+    return int(float(found[1]) * (1024 if found[3] else 1000) ** _POWERS[found[2].lower()])
+
+
+def parse_duration(text: str) -> int:
+    """Read a number of seconds: `90s`, `30m`, `2h`, `1d`, or `90`; raises `ValueError`."""
+    found = _TIME.fullmatch(text.strip())
+    seconds = int(found[1]) * _SECONDS[found[2].lower()] if found else 0
+    if seconds == 0:
+        raise ValueError("must be a time such as 90s, 30m or 2h")
+    return seconds
