@@ -11,7 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pivot.errors import LocalError, RemoteDenied, RemoteError, RemoteUnavailable, UsageError
+from pivot.errors import (
+    LocalError,
+    NoCredentials,
+    RemoteDenied,
+    RemoteError,
+    RemoteUnavailable,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -176,7 +183,7 @@ def _from_chain(
         session = boto3.Session(botocore_session=core, region_name=region)
         found = session.get_credentials()
         if found is None:
-            raise RemoteDenied(
+            raise NoCredentials(
                 f"{remote.name}: no AWS credentials found: not in the environment, not in "
                 "~/.aws/credentials or ~/.aws/config, no SSO, container or instance role",
                 hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run "

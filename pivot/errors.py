@@ -89,6 +89,10 @@ class RemoteDenied(RemoteError):
     code = ExitCode.DENIED
 
 
+class NoCredentials(RemoteDenied):
+    """There are no credentials at all."""
+
+
 class RemoteUnavailable(RemoteError):
     """No connection, or throttled, after all retries."""
 

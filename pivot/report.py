@@ -40,7 +40,7 @@ class Report:
 
 def report_text(command: str, result: Result, *, on_miss: OnMiss = OnMiss.FAIL) -> Report:
     """Say in a few lines what *result* of *command* was."""
-    transfers, checkout, problems = _parts(result)
+    transfers, checkout, problems = parts(result)
     out: list[str] = []
     for transfer in transfers:
         out += _transfer_lines(command, transfer)
@@ -54,7 +54,7 @@ def report_text(command: str, result: Result, *, on_miss: OnMiss = OnMiss.FAIL) 
 
 def report_json(command: str, result: Result, *, on_miss: OnMiss = OnMiss.FAIL) -> Report:
     """Say all of it, in the form of `schemas/report.json`."""
-    transfers, checkout, problems = _parts(result)
+    transfers, checkout, problems = parts(result)
     dry_run = any(t.dry_run for t in transfers) or (checkout is not None and checkout.dry_run)
     code = _code(result, on_miss)
     tree: dict[str, Json] = {
@@ -113,7 +113,8 @@ def human_size(count: int) -> str:
     return f"{count} B" if unit == "B" else f"{size:.1f} {unit}"
 
 
-def _parts(result: Result) -> tuple[Sequence[Transfer], Checkout | None, tuple[Problem, ...]]:
+def parts(result: Result) -> tuple[Sequence[Transfer], Checkout | None, tuple[Problem, ...]]:
+    """Take *result* apart: its transfers, its checkout, and all problems."""
     match result:
         case Transfer():
             return (result,), None, result.problems
@@ -126,7 +127,7 @@ def _parts(result: Result) -> tuple[Sequence[Transfer], Checkout | None, tuple[P
 
 
 def _code(result: Result, on_miss: OnMiss) -> ExitCode:
-    return exit_code(_parts(result)[2], misses_fail=on_miss is OnMiss.FAIL)
+    return exit_code(parts(result)[2], misses_fail=on_miss is OnMiss.FAIL)
 
 
 def _transfer_lines(command: str, transfer: Transfer) -> list[str]:

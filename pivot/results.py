@@ -27,6 +27,13 @@ class Problem:
     path: str = ""
     owner: str = ""
     digest: str = ""
+    cause: PivotError | None = field(default=None, compare=False, repr=False)
+    """The error itself, where one ended everything."""
+
+    @classmethod
+    def ending(cls, error: PivotError) -> Problem:
+        """Make a problem of what ended everything."""
+        return cls(error.code, error.message, error.hint, cause=error)
 
     def as_error(self) -> PivotError:
         """Make an error of it, for who cannot go on without the path."""
@@ -104,7 +111,7 @@ class Transfer:
                     yield from self._of_object(outcome.digest, outcome.error)
         stopped = self.stopped or (self.moves.stopped if self.moves is not None else None)
         if stopped is not None:
-            yield Problem(stopped.code, stopped.message, stopped.hint)
+            yield Problem.ending(stopped)
 
     def _missing(self, digest: Digest) -> Iterator[Problem]:
         for place in self.wanted[digest].places:
@@ -205,7 +212,7 @@ class Checkout:
                 failure = placed.error
                 yield Problem(failure.code, failure.message, failure.hint, placed.path)
         if self.stopped is not None:
-            yield Problem(self.stopped.code, self.stopped.message, self.stopped.hint)
+            yield Problem.ending(self.stopped)
 
 
 _REFUSED_SHOWN = 5
