@@ -80,6 +80,8 @@ RUNGS = (
     "repro.log repro.report overview",
     "track graph_text",
     "ci ci.table ci.event",
+    "ci.github ci.gitlab",
+    "ci.host",
     "ci.inputs ci.told",
     "cli.options cli.completion",
     "cli.compare cli.config cli.init cli.import_dvc cli.look",
