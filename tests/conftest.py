@@ -45,7 +45,11 @@ class Command:
     ) -> Done:
         """Run one command in *cwd*; *variables* are added to the environment."""
         with self.start(*arguments, cwd=cwd, **variables) as process:
-            out, err = process.communicate(timeout=timeout)
+            try:
+                out, err = process.communicate(timeout=timeout)
+            except BaseException:
+                process.kill()  # or leaving the block would wait for it
+                raise
         return Done(process.returncode, out, err)
 
     def start(self, *arguments: str | Path, cwd: Path, **variables: str) -> subprocess.Popen[str]:
