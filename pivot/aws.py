@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     import boto3
+    import botocore.credentials
 
     from pivot.config import RemoteSettings
 
@@ -58,11 +59,17 @@ class Access:
     find_region: Callable[[], str] | None = None
 
 
-def find_access(remote: RemoteSettings, bucket: str, environment: Mapping[str, str]) -> Access:
+def find_access(
+    remote: RemoteSettings,
+    bucket: str,
+    environment: Mapping[str, str],
+    credentials: Callable[[], Credentials] | None = None,
+) -> Access:
     """Walk AWS's standard chain: environment, shared files, SSO, web identity, container, instance.
 
-    boto3 is loaded only where the environment does not say it all. Raises `RemoteDenied` when
-    there are no credentials, or they cannot be had; `UsageError`, `LocalError`.
+    Given *credentials* take its place; they are asked for again before they expire. boto3 is
+    loaded only where the environment does not say it all. Raises `RemoteDenied` when there are no
+    credentials, or they cannot be had; `UsageError`, `LocalError`.
     """
     endpoint = remote.endpoint or _endpoint(environment)
     region = (
@@ -72,14 +79,14 @@ def find_access(remote: RemoteSettings, bucket: str, environment: Mapping[str, s
         or None
     )
     authorities = _authorities(environment)
-    plain = None if remote.profile else _plain_credentials(environment)
+    plain = None if remote.profile or credentials else _plain_credentials(environment)
     if plain is not None and _says_it_all(endpoint, region, environment):
         if region is None:
             with _asking(remote.name):
                 region = DEFAULT_REGION if endpoint else find_bucket_region(bucket)
         find_region = None if endpoint else functools.partial(find_bucket_region, bucket)
         return Access(endpoint, region, lambda: plain, authorities, find_region)
-    return _from_chain(remote, bucket, endpoint, region, authorities)
+    return _from_chain(remote, bucket, endpoint, region, authorities, credentials)
 
 
 def find_bucket_region(
@@ -119,10 +126,80 @@ def find_bucket_region(
     return str(headers.get("x-amz-bucket-region") or DEFAULT_REGION)
 
 
-def _endpoint(environment: Mapping[str, str]) -> str | None:
+def assume_role(
+    role: str, token: str, *, name: str, region: str, environment: Mapping[str, str]
+) -> Credentials:
+    """Exchange *token*, a web identity, for credentials of *role*, at the endpoint of *region*.
+
+    The session is called *name*. Nothing is tried twice. Raises `RemoteUnavailable` for what may
+    pass, with a new token; `RemoteDenied` for what will not.
+    """
+    from botocore import UNSIGNED  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+    from botocore.exceptions import ClientError, HTTPClientError  # noqa: PLC0415
+    from botocore.parsers import ResponseParserError  # noqa: PLC0415
+    from botocore.session import Session  # noqa: PLC0415
+
+    once = Config(
+        signature_version=UNSIGNED,
+        connect_timeout=5,
+        read_timeout=10,
+        retries={"total_max_attempts": 1},
+    )
+    with _asking(role):
+        session = Session()
+        session.set_config_variable("sts_regional_endpoints", "regional")
+        client = session.create_client(
+            "sts",
+            region_name=region,
+            endpoint_url=_endpoint(environment, "STS"),
+            config=once,
+        )
+        try:
+            answer = client.assume_role_with_web_identity(
+                RoleArn=role, RoleSessionName=name, WebIdentityToken=token
+            )
+            keys = answer["Credentials"]
+            return Credentials(
+                keys["AccessKeyId"],
+                keys["SecretAccessKey"],
+                keys["SessionToken"],
+                keys["Expiration"].astimezone(UTC),
+            )
+        except ClientError as error:
+            raise _role_error(role, error.response) from error
+        except (HTTPClientError, ResponseParserError) as error:
+            raise RemoteUnavailable(
+                f"{role}: AWS STS does not answer: {error}", hint="try again later"
+            ) from error
+
+
+_PASSING = re.compile(
+    "(Request)?Throttl|RequestLimitExceeded|TooManyRequests|IDPCommunicationError|ExpiredToken"
+    "|InvalidIdentityToken: .*(verification key|not yet valid|future)"
+)
+"""What STS says when the same may go well a moment later, with a new token."""
+
+
+def _role_error(role: str, answer: Mapping[str, Mapping[str, object]]) -> RemoteError:
+    """Say why STS gave no credentials."""
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    error = answer.get("Error", {})
+    said = " ".join(f"{error.get('Code')}: {error.get('Message')}".split())
+    if _PASSING.match(said) or (isinstance(status, int) and (status >= 500 or status == 429)):  # noqa: PLR2004
+        return RemoteUnavailable(
+            f"{role}: AWS STS gives no credentials now: {said}", hint="try again later"
+        )
+    return RemoteDenied(
+        f"{role}: the role cannot be assumed: {said}",
+        hint="its trust policy must allow the token of this job, for sts.amazonaws.com",
+    )
+
+
+def _endpoint(environment: Mapping[str, str], service: str = "S3") -> str | None:
     if environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
         return None
-    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"):
+    for name in (f"AWS_ENDPOINT_URL_{service}", "AWS_ENDPOINT_URL"):
         if url := environment.get(name, "").strip():
             if not re.match(r"https?://[^/\s]+", url):
                 raise UsageError(f"{name} must be a URL such as https://s3.example.org, got: {url}")
@@ -174,12 +251,16 @@ def _from_chain(
     endpoint: str | None,
     region: str | None,
     authorities: str | None,
+    credentials: Callable[[], Credentials] | None,
 ) -> Access:
     import boto3  # noqa: PLC0415
     from botocore.session import Session  # noqa: PLC0415
 
+    first = credentials() if credentials is not None else None
     with _asking(remote.name):
         core = Session(profile=remote.profile or None)
+        if first is not None:
+            core.set_credentials(first.key_id, first.secret, first.token)
         session = boto3.Session(botocore_session=core, region_name=region)
         found = session.get_credentials()
         if found is None:
@@ -198,18 +279,22 @@ def _from_chain(
         if region is None:
             region = DEFAULT_REGION if endpoint else find_bucket_region(bucket, session=session)
 
-    def provide() -> Credentials:
-        with _asking(remote.name):
-            frozen = found.get_frozen_credentials()
-            # Only botocore knows when they expire, and it has no public name for that.
-            expires_at: datetime | None = getattr(found, "_expiry_time", None)
-        if expires_at is not None:
-            expires_at = expires_at.astimezone(UTC)  # the only zone that obstore takes
-        return Credentials(frozen.access_key, frozen.secret_key, frozen.token, expires_at)
-
-    provide()  # what cannot be had is said now, not in the middle of a transfer
+    if credentials is None:
+        credentials = functools.partial(_freeze, found, remote.name)
+        credentials()  # what cannot be had is said now, not in the middle of a transfer
     find_region = functools.partial(find_bucket_region, bucket, session=session)
-    return Access(endpoint, region, provide, authorities, None if endpoint else find_region)
+    return Access(endpoint, region, credentials, authorities, None if endpoint else find_region)
+
+
+def _freeze(found: botocore.credentials.Credentials, name: str) -> Credentials:
+    """Take the keys as they are now; botocore gets new ones where these expire soon."""
+    with _asking(name):
+        frozen = found.get_frozen_credentials()
+        # Only botocore knows when they expire, and it has no public name for that.
+        expires_at: datetime | None = getattr(found, "_expiry_time", None)
+    if expires_at is not None:
+        expires_at = expires_at.astimezone(UTC)  # the only zone that obstore takes
+    return Credentials(frozen.access_key, frozen.secret_key, frozen.token, expires_at)
 
 
 @contextlib.contextmanager

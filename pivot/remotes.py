@@ -8,17 +8,24 @@ from pivot.errors import UsageError
 from pivot.remote_url import FolderUrl, parse_remote_url
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from pivot.aws import Credentials
     from pivot.config import Config, RemoteSettings
     from pivot.remote import Remote
 
 
 def open_remote(
-    remote: RemoteSettings, config: Config, environment: Mapping[str, str], *, jobs: int
+    remote: RemoteSettings,
+    config: Config,
+    environment: Mapping[str, str],
+    *,
+    jobs: int,
+    credentials: Callable[[], Credentials] | None = None,
 ) -> Remote:
     """Open *remote* for at most *jobs* requests at a time; nothing is sent yet.
 
+    Given *credentials* take the place of those that AWS's chain would find.
     Raises `UsageError` for a URL that is none, `RemoteDenied` where there are no credentials.
     """
     try:
@@ -39,4 +46,4 @@ def open_remote(
         connect_timeout=config.number("remote.connect_timeout"),
         read_timeout=config.number("remote.read_timeout"),
     )
-    return S3Remote(url, find_access(remote, url.bucket, environment), limits)
+    return S3Remote(url, find_access(remote, url.bucket, environment, credentials), limits)

@@ -16,6 +16,7 @@ from pivot.transfer import Meter, Moves, move_all
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from pivot.aws import Credentials
     from pivot.config import Config, RemoteSettings
     from pivot.objects import Digest
     from pivot.plan import TransferPlan
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 class Session:
     """One run of one command; *jobs* is the most transfers at a time.
 
-    More than *max_size* bytes are not moved; with *spare*, some of the disk is to stay free.
+    More than *max_size* bytes are not moved; with *spare*, some of the disk is to stay free. Given
+    *credentials* take the place of those that AWS's chain would find.
     """
 
     project: Project
@@ -37,6 +39,7 @@ class Session:
     meter: Meter
     max_size: int | None = None
     spare: bool = False
+    credentials: Callable[[], Credentials] | None = None
 
     def cache(self) -> Cache:
         """Open the cache; use it in a `with` statement."""
@@ -44,7 +47,13 @@ class Session:
 
     def open_remote(self, remote: RemoteSettings) -> Remote:
         """Open a remote, see `remotes.open_remote`."""
-        return open_remote(remote, self.config, self.environment, jobs=self.jobs)
+        return open_remote(
+            remote,
+            self.config,
+            self.environment,
+            jobs=self.jobs,
+            credentials=self.credentials,
+        )
 
     def select(self, targets: Sequence[str]) -> Selection:
         """Find what *targets* name, seen from the current directory; see `targets.select`."""

@@ -81,7 +81,7 @@ RUNGS = (
     "track graph_text",
     "ci ci.table ci.event",
     "ci.github ci.gitlab",
-    "ci.host",
+    "ci.host ci.oidc ci.comment",
     "ci.inputs ci.told",
     "cli.options cli.completion",
     "cli.compare cli.config cli.init cli.import_dvc cli.look",
@@ -119,13 +119,22 @@ DOORS = {
         "cli.track",
         "cli.transfer",
     },
-    "requests": set(),
+    "requests": {"ci.comment", "ci.oidc"},
     "jsonschema": {"schema"},
 }
 """Who may import a foreign library, or start programs."""
 
 LATE = {
-    "aws": {"boto3", "botocore.config", "botocore.exceptions", "botocore.session"},
+    "aws": {
+        "boto3",
+        "botocore",
+        "botocore.config",
+        "botocore.exceptions",
+        "botocore.parsers",
+        "botocore.session",
+    },
+    "ci.comment": {"requests"},
+    "ci.oidc": {"requests"},
     "cli.compare": {"click.shell_completion"},
     "cli.config": {"click.shell_completion", "pivot.config_file", "pathlib"},
     "cli.options": {
