@@ -118,7 +118,7 @@ class _Api:
             if urlsplit(self._graphql)[:2] != urlsplit(self._base)[:2]:
                 return {_ACTIONS}
             told = self._call("POST", self._graphql, {"query": _WHO})
-        except _Refused:
+        except (_Refused, ValueError):  # the latter for a URL that is none
             return {_ACTIONS}
         match told:
             case {"data": {"viewer": {"login": str(login)}}} if login:
