@@ -38,7 +38,7 @@ RUN tools/bin/pip wheel --quiet --no-index --no-deps --no-build-isolation --whee
     && tools/bin/pip --python /opt/pivot/bin/python install --quiet --no-compile --no-index --no-deps wheel/*.whl
 COPY entrypoint.py /opt/pivot/
 # Bytecode is never compared with its source: nothing in the image changes, whoever may write to it
-RUN PYTHONHASHSEED=0 /opt/pivot/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/pivot/lib \
+RUN PYTHONHASHSEED=0 /opt/pivot/bin/python -m compileall -q -f --invalidation-mode unchecked-hash /opt/pivot/lib \
     && mkdir -p /image/project /image/tmp/home \
     && chmod 1777 /image/tmp /image/tmp/home \
     && mv /opt /image/opt \

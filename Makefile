@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format s3-matrix lock clean
+.PHONY: help setup demo test check format s3-matrix image-test lock clean
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,10 +38,13 @@ format: $(READY)  ## format the code
 s3-matrix: $(READY)  ## run the remotes' contract on every S3 server to be had here
 	$(RUN)python -m tests.matrix
 
+image-test: $(READY)  ## build the container image and test it, with Docker or where it can be had
+	tests/image/with-engine.sh $(RUN)python -m pytest -v --timeout 300 tests/image $(ARGS)
+
 lock: requirements/lock.txt  ## pin all requirements anew, with their hashes
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet --require-hashes -r requirements/lock.txt
-	set -e; for name in runtime dev moto lock; do \
+	set -e; for name in runtime image dev moto lock; do \
 	    .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --upgrade \
 	        --generate-hashes --no-emit-index-url --no-header requirements/$$name.in -o requirements/$$name.txt; \
 	done

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 HOME = "/tmp/home"  # noqa: S108  the one place that may be written to with any uid and --read-only
 PROGRAMS = {"sh", "bash", "cat"}  # what GitLab and Jenkins start in an image instead of its own
@@ -28,6 +28,8 @@ def main() -> None:
         become(*find_owner(directory, os.environ.get("PIVOT_ROOT", "")))
     os.umask(0o022)
     os.environ["HOME"] = find_home(os.environ.get("HOME", ""))
+    for path in find_unreadable(os.environ):
+        warn(f"uid {os.getuid()} may not read {path}")
     command = find_command(arguments)
     if "repro" in arguments[:2]:
         warn("stages find the programs of this image only: Python, sh and what Debian's base has")
@@ -94,15 +96,25 @@ def become(uid: int, gid: int) -> None:
         warn(f"cannot become uid {uid}, the owner of the project: {error.strerror}")
 
 
-def find_home(home: str) -> str:
-    """Keep *home* if it can be looked into; else one is made, which may fail and be no harm."""
-    if home not in {"", "/", HOME} and os.access(home, os.R_OK | os.X_OK):
+def find_home(home: str, instead: str = HOME) -> str:
+    """Keep *home* if it can be looked into; else *instead* is made, if it is not there."""
+    if home not in {"", "/", instead} and os.access(home, os.R_OK | os.X_OK):
         return home
     try:
-        os.makedirs(HOME, mode=0o700, exist_ok=True)
+        os.makedirs(instead, mode=0o700, exist_ok=True)
     except OSError as error:
-        warn(f"{HOME} cannot be made: {error.strerror}")
-    return HOME
+        warn(f"{instead} cannot be made: {error.strerror}")  # little depends on it
+    return instead
+
+
+def find_unreadable(environment: Mapping[str, str]) -> list[str]:
+    """List what AWS's libraries would pass over without a word, if it cannot be read."""
+    aws = f"{environment['HOME']}/.aws"
+    named = (
+        environment.get("AWS_SHARED_CREDENTIALS_FILE", f"{aws}/credentials"),
+        environment.get("AWS_CONFIG_FILE", f"{aws}/config"),
+    )
+    return [path for path in (aws, *named) if os.path.exists(path) and not os.access(path, os.R_OK)]
 
 
 def warn(text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,6 +120,3 @@ def _pushed(team: Team, image: Image) -> Team:
     done = image("push", at=team.root)
     assert done.code == 0, done
     return team
-
-
-Clone = Callable[[str], Path]

@@ -24,8 +24,8 @@ def test_an_interrupted_pull_ends_soon_and_leaves_nothing(
     name = f"pivot-test-signal-{os.getpid()}"
     with fault_proxy(server) as proxy:
         image = plain.given(**proxy.server.environment())
+        proxy.stall = True
         with image.start("pull", at=clone, options=options, name=name) as process:
-            proxy.delay = 60
             deadline = time.monotonic() + 60
             while not proxy.requests and time.monotonic() < deadline:
                 time.sleep(0.05)
