@@ -41,6 +41,9 @@ s3-matrix: $(READY)  ## run the remotes' contract on every S3 server to be had h
 image-test: $(READY)  ## build the container image and test it, with Docker or where it can be had
 	tests/image/with-engine.sh $(RUN)python -m pytest -v --timeout 300 tests/image $(ARGS)
 
+generate: $(READY)  ## write action.yml, the GitLab template and the tables of docs/ci.md anew
+	$(RUN)python -m tests.generated
+
 lock: requirements/lock.txt  ## pin all requirements anew, with their hashes
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet --require-hashes -r requirements/lock.txt

@@ -79,7 +79,7 @@ RUNGS = (
     "repro.start",
     "repro.log repro.report overview",
     "track graph_text",
-    "ci ci.table ci.event",
+    "ci ci.table ci.event ci.bootstrap",
     "ci.github ci.gitlab",
     "ci.host ci.oidc ci.comment",
     "ci.inputs ci.told",
@@ -103,7 +103,7 @@ DOORS = {
     "obstore": {"s3", "s3_calls", "s3_stat", "s3_stores"},
     "boto3": {"aws"},
     "botocore": {"aws"},
-    "subprocess": {"git", "repro.processes"},
+    "subprocess": {"ci.bootstrap", "git", "repro.processes"},
     "rich": {"progress"},
     "click": {
         "cli",

@@ -7,4 +7,5 @@ moved is moved by the use cases of the command line; here is only what a CI job 
 - the CI system: `host` (what it does for a job), in two kinds, `github` and `gitlab`;
   `oidc` (credentials of a role for the job's token), `comment` (on a pull request)
 - `inputs`, how they are read; `told`, what the job tells
+- `bootstrap` installs what the program needs, where it runs without its image
 """

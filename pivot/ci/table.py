@@ -19,6 +19,7 @@ class Kind(StrEnum):
     INTEGER = "integer"
     ENUM = "enum"
     LIST = "list"
+    FLOAT = "float"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +167,11 @@ INPUTS: tuple[Input, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One output."""
+    """One output; all are texts, *kind* says of what."""
 
     name: str
     description: str
+    kind: Kind = Kind.STRING
 
 
 OUTPUTS: tuple[Output, ...] = (
@@ -178,16 +180,16 @@ OUTPUTS: tuple[Output, ...] = (
         "complete, partial, miss, nothing-to-do, dry-run, skipped-no-credentials, "
         "refused-untrusted or failed.",
     ),
-    Output("exit-code", "Exit code before on-miss and on-no-credentials soften it."),
-    Output("cache-hit", "true when all that was asked for is there, else false."),
-    Output("transferred", "Objects that were copied."),
-    Output("skipped", "Objects that were there already."),
-    Output("failed", "Objects that are needed and could not be copied."),
-    Output("missing", "Objects that are needed and nowhere to be had."),
-    Output("restored", "Files that were placed in the workspace."),
-    Output("would-transfer", "Objects that a dry run would copy."),
-    Output("bytes", "Bytes that were copied; in a dry run, that would be."),
-    Output("seconds", "Duration."),
+    Output("exit-code", "Exit code before on-miss and on-no-credentials soften it.", Kind.INTEGER),
+    Output("cache-hit", "true when all that was asked for is there, else false.", Kind.BOOLEAN),
+    Output("transferred", "Objects that were copied.", Kind.INTEGER),
+    Output("skipped", "Objects that were there already.", Kind.INTEGER),
+    Output("failed", "Objects that are needed and could not be copied.", Kind.INTEGER),
+    Output("missing", "Objects that are needed and nowhere to be had.", Kind.INTEGER),
+    Output("restored", "Files that were placed in the workspace.", Kind.INTEGER),
+    Output("would-transfer", "Objects that a dry run would copy.", Kind.INTEGER),
+    Output("bytes", "Bytes that were copied; in a dry run, that would be.", Kind.INTEGER),
+    Output("seconds", "Duration.", Kind.FLOAT),
     Output("stages-hit", "JSON array: stages with nothing to do and outputs that can be had."),
     Output("stages-to-run", "JSON array: stages that have to run, in their order."),
     Output("stages-ready", "JSON array: those of them that can run now, side by side."),

@@ -1,0 +1,98 @@
+"""Install what the program needs into a virtual environment of the runner, once.
+
+`action.sh` runs this file by its path with any Python that is there; it knows the standard library
+alone. It prints the path of the Python to go on with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+REQUIREMENTS = ROOT / "requirements" / "runtime.txt"
+_KEPT = {
+    "PIP_INDEX_URL",
+    "PIP_EXTRA_INDEX_URL",
+    "PIP_TRUSTED_HOST",
+    "PIP_CERT",
+    "PIP_CLIENT_CERT",
+    "PIP_PROXY",
+    "PIP_CONFIG_FILE",
+    "PIP_FIND_LINKS",
+    "PIP_NO_INDEX",
+}
+"""Where packages come from is the runner's business; what is installed is held to its hashes."""
+
+
+def main() -> int:
+    """Print the Python of the environment, which is made unless it is there."""
+    place = find_place()
+    python = place / "bin" / "python"
+    if not python.exists():
+        try:
+            make(place)
+        except subprocess.CalledProcessError as error:
+            print(f"pip failed with exit code {error.returncode}", file=sys.stderr)  # noqa: T201
+            return 1
+        except OSError as error:
+            print(f"{error.filename}: {error.strerror}", file=sys.stderr)  # noqa: T201
+            return 1
+    print(python)  # noqa: T201  the answer
+    return 0
+
+
+def find_place() -> Path:
+    """Say where the environment is: its name changes with all that is in it."""
+    parts = (REQUIREMENTS.read_bytes(), sys.version, platform.machine(), sys.executable, ROOT)
+    key = hashlib.sha256(b"\0".join(str(part).encode() for part in parts)).hexdigest()[:16]
+    for name in ("RUNNER_TOOL_CACHE", "RUNNER_TEMP"):
+        directory = os.environ.get(name)
+        if directory and os.access(directory, os.W_OK | os.X_OK):
+            return Path(directory) / "pivot-remote" / key
+    return Path(tempfile.gettempdir()) / f"pivot-remote-{os.getuid()}" / key
+
+
+def make(place: Path) -> None:
+    """Make the environment aside and give it its name when it is whole, first come first served."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f"{place.name}.", dir=place.parent))
+    try:
+        venv.create(aside, symlinks=True, with_pip=True)
+        pip = [str(aside / "bin" / "python"), "-I", "-m", "pip", "install", "--quiet"]
+        pins = ["--require-hashes", "--only-binary", ":all:", "--no-deps"]
+        subprocess.run(  # noqa: S603  our own arguments
+            [*pip, "--disable-pip-version-check", *pins, "-r", str(REQUIREMENTS)],
+            check=True,
+            env=clean(os.environ.copy()),
+            stdout=sys.stderr,
+        )
+        packages = next(aside.glob("lib/python3.*/site-packages"))
+        (packages / "pivot-remote.pth").write_text(f"{ROOT}\n", encoding="utf-8")
+        try:
+            aside.rename(place)
+        except OSError:
+            if not place.exists():
+                raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def clean(environment: dict[str, str]) -> dict[str, str]:
+    """Leave out what would change what pip and Python do."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name in _KEPT or not name.startswith(("PIP_", "UV_", "PYTHON"))
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
