@@ -11,7 +11,7 @@ give_up() {
     printf '::error title=pivot::%s\n' "$text"
     if [ -n "${GITHUB_OUTPUT-}" ]; then
         {
-            printf 'status=failed\nexit-code=%s\ncache-hit=false\nruntime=%s\n' "$code" "$runtime"
+            printf 'status=failed\nexit-code=%s\ncache-hit=false\nruntime=%s\n' "$code" "${PIVOT_RUNTIME-}"
             for name in transferred skipped failed missing restored would-transfer bytes seconds; do echo "$name=0"; done
             for name in stages-hit stages-to-run stages-ready; do echo "$name=[]"; done
             for name in remote version report json; do echo "$name="; done
@@ -25,7 +25,8 @@ why_not_docker() {
     local engine
     case $(uname -s) in Linux) ;; *) echo "this is not Linux"; return ;; esac
     case ${GITHUB_WORKSPACE-} in /__w | /__w/*) echo "the job runs in a container"; return ;; esac
-    if [ -e /.dockerenv ]; then echo "the job runs in a container"; return; fi
+    # a machine that was made from an image may have the file, but no layers below its root
+    if [ -e /.dockerenv ] && grep -q ' / / .* - [a-z-]*overlay' /proc/self/mountinfo; then echo "the job runs in a container"; return; fi
     case ${DOCKER_HOST-} in tcp:* | ssh:*) echo "DOCKER_HOST is on another machine"; return ;; esac
     if ! command -v docker >/dev/null; then echo "there is no docker command"; return; fi
     if ! engine=$(docker info --format '{{.OSType}} {{.SecurityOptions}}' 2>/dev/null); then
@@ -80,7 +81,7 @@ run_python() {
 
 runtime=${PIVOT_INPUT_RUNTIME:-auto}
 image=${PIVOT_INPUT_IMAGE-}
-export PIVOT_RUNTIME RUNNER_TEMP=${RUNNER_TEMP:-/tmp}
+export PIVOT_RUNTIME='' RUNNER_TEMP=${RUNNER_TEMP:-/tmp}
 case $(uname -s) in MINGW* | MSYS* | CYGWIN*) give_up 2 "Windows is not supported yet: use a job on Linux or macOS" ;; esac
 case $runtime in auto | docker | python) ;; *) give_up 2 "runtime: must be auto, docker or python, not '$runtime'" ;; esac
 case $image in -* | *[!A-Za-z0-9._/:@-]*) give_up 2 "image: must be the name of an image, not '$image'" ;; esac
@@ -100,9 +101,11 @@ if [ "$runtime" != python ]; then
     if [ -z "$why" ]; then
         case $image in *@sha256:*) ;; *) printf '::warning title=pivot::the image %s has no digest: it may change\n' "$image" ;; esac
         echo "Runtime: docker, with $image"
-        PIVOT_RUNTIME=docker run_image
+        PIVOT_RUNTIME=docker
+        run_image
     fi
     if [ "$runtime" = docker ]; then give_up 2 "runtime: docker cannot be used: $why"; fi
 fi
 echo "Runtime: python${why:+: $why}"
-PIVOT_RUNTIME=python run_python
+PIVOT_RUNTIME=python
+run_python
