@@ -137,6 +137,7 @@ def assume_role(
     from botocore import UNSIGNED  # noqa: PLC0415
     from botocore.config import Config  # noqa: PLC0415
     from botocore.exceptions import ClientError, HTTPClientError  # noqa: PLC0415
+    from botocore.exceptions import ConnectionError as NoConnection  # noqa: PLC0415
     from botocore.parsers import ResponseParserError  # noqa: PLC0415
     from botocore.session import Session  # noqa: PLC0415
 
@@ -168,7 +169,7 @@ def assume_role(
             )
         except ClientError as error:
             raise _role_error(role, error.response) from error
-        except (HTTPClientError, ResponseParserError) as error:
+        except (HTTPClientError, NoConnection, ResponseParserError) as error:
             raise RemoteUnavailable(
                 f"{role}: AWS STS does not answer: {error}", hint="try again later"
             ) from error

@@ -42,11 +42,12 @@ def listening(answer: Callable[[Asked], Answer]) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
             length = int(self.headers.get("Content-Length", 0))
-            parts = urlsplit(self.path)
+            # what a proxy is asked to connect to is no path
+            parts = urlsplit("" if self.command == "CONNECT" else self.path)
             said = answer(
                 Asked(
                     self.command,
-                    parts.path,
+                    parts.path or self.path,
                     parse_qs(parts.query, keep_blank_values=True),
                     {name.lower(): value for name, value in self.headers.items()},
                     self.rfile.read(length),
@@ -61,7 +62,7 @@ def listening(answer: Callable[[Asked], Answer]) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(said.body)
 
-        do_GET = do_POST = do_PATCH = answer  # noqa: N815  the base class's names
+        do_GET = do_POST = do_PATCH = do_CONNECT = answer  # noqa: N815  the base class's names
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  likewise
             """Keep the output of the tests clean."""
