@@ -11,12 +11,15 @@ from tests.servers.process import LOOPBACK, answers, free_ports, program, runnin
 from tests.servers.server import S3Server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 
 @contextlib.contextmanager
-def seaweedfs(directory: Path) -> Iterator[S3Server]:
-    """Serve S3 with an administrator's keys; `reader`/`readersecret` may only read and list."""
+def seaweedfs(directory: Path, roles: Mapping[str, object] | None = None) -> Iterator[S3Server]:
+    """Serve S3 with an administrator's keys; `reader`/`readersecret` may only read and list.
+
+    With *roles*, a configuration of its IAM, it is also an STS; see `identity.roles`.
+    """
     data = directory / "data"
     data.mkdir(parents=True, exist_ok=True)
     identities = directory / "identities.json"
@@ -57,6 +60,11 @@ def seaweedfs(directory: Path) -> Iterator[S3Server]:
         "-s3.port.iceberg=0",
         "-s3.port.lance=0",
     ]
+
+    if roles is not None:
+        iam = directory / "iam.json"
+        iam.write_text(json.dumps(roles))
+        command.append(f"-s3.iam.config={iam}")
 
     def ready() -> bool:
         # the gateway answers seconds before the master knows of a volume to write to
