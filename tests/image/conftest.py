@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -32,6 +33,7 @@ class Builder:
 
     docker: str
     base: str
+    sources: Path
 
     def __call__(self, tag: str, *options: str) -> None:
         settings = {**LABELS, "SOURCE_DATE_EPOCH": EPOCH, "BASE_IMAGE": self.base, **surroundings()}
@@ -39,7 +41,7 @@ class Builder:
         done = subprocess.run(
             [self.docker, "build", "--network", "host", *arguments, *options, "-t", tag, "."],
             env={**os.environ, **settings},
-            cwd=ROOT,
+            cwd=self.sources,
             check=False,
             timeout=600,
             stdout=subprocess.PIPE,
@@ -58,14 +60,28 @@ def surroundings() -> dict[str, str]:
     return {**found, "PIP_INDEX_URL": os.environ.get("PIP_INDEX_URL", index)}
 
 
-@pytest.fixture(name="build", scope="session")
-def _build() -> Builder:
+def copy_sources(directory: Path) -> Path:
+    """Copy what the engine gets to see, so that somebody may edit while the tests run."""
+    given = (ROOT / ".dockerignore").read_text().splitlines()
+    for name in (".dockerignore", "Dockerfile", *(n[1:] for n in given if n.startswith("!"))):
+        target = directory / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, target)
+        else:
+            shutil.copy2(ROOT / name, target)
+    return directory
+
+
+@pytest.fixture(name="build", scope="session", autouse=True)
+def _build(tmp_path_factory: pytest.TempPathFactory) -> Builder:
     if reason := os.environ.get("IMAGE_TEST_SKIP"):
         pytest.skip(reason)
     docker = os.environ.get("IMAGE_TEST_DOCKER")
     if docker is None:
         pytest.skip("the image is tested by 'make image-test'")
-    return Builder(docker, os.environ.get("IMAGE_TEST_BASE", ""))
+    sources = copy_sources(tmp_path_factory.mktemp("sources"))
+    return Builder(docker, os.environ.get("IMAGE_TEST_BASE", ""), sources)
 
 
 @pytest.fixture(name="plain", scope="session")

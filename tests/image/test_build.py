@@ -16,6 +16,7 @@ from tests.image.container import Image
 
 MIB = 2**20
 OURS, WHOLE = 18 * MIB, 70 * MIB
+BASE = "python:3.13-slim"
 SERVICES = ["s3", "signin", "sso", "sso-oidc", "sts"]
 
 
@@ -76,7 +77,7 @@ def packed(file: IO[bytes]) -> int:
 
 
 def test_our_layers_are_small(plain: Image) -> None:
-    base = len(plain.inspect(".RootFS.Layers", plain.base or "python:3.13-slim"))
+    base = len(plain.inspect(".RootFS.Layers", plain.base or BASE))
 
     sizes = list(layers(plain))
 
@@ -85,8 +86,8 @@ def test_our_layers_are_small(plain: Image) -> None:
 
 
 def test_the_whole_image_is_small(plain: Image) -> None:
-    if plain.base:
-        pytest.skip("a base image that was made here has another size than python:3.13-slim")
+    if not plain.inspect(".RepoDigests", plain.base or BASE):
+        pytest.skip("the base image was not pulled but made here, so its size says nothing")
 
     assert sum(layers(plain)) <= WHOLE
 
@@ -96,7 +97,7 @@ def test_the_same_sources_make_the_same_layer(build: Builder, plain: Image) -> N
     again = plain.inspect(".RootFS.Layers", f"{plain.name}-again")
     plain.engine("rmi", f"{plain.name}-again")
 
-    base = len(plain.inspect(".RootFS.Layers", plain.base or "python:3.13-slim"))
+    base = len(plain.inspect(".RootFS.Layers", plain.base or BASE))
     program = base + 1  # after the one that takes away what is not wanted of the base
     assert again[program] == plain.inspect(".RootFS.Layers")[program]
 
@@ -107,9 +108,9 @@ def test_there_is_nothing_to_install_with(program: str, plain: Image) -> None:
 
 
 @pytest.mark.parametrize("module", ["pip", "ensurepip", "setuptools"])
-@pytest.mark.parametrize("python", ["/opt/pivot/bin/python", "/usr/bin/env python3"])
-def test_no_python_can_install_either(module: str, python: str, plain: Image) -> None:
-    done = plain(*python.split(), "-c", f"import {module}")
+@pytest.mark.parametrize("path", ["/opt/pivot/bin", "/usr/local/bin:/usr/bin"])
+def test_no_python_can_install_either(module: str, path: str, plain: Image) -> None:
+    done = plain("/usr/bin/env", f"PATH={path}", "python3", "-c", f"import {module}")
 
     assert done.code == 1
     assert "ModuleNotFoundError" in done.err
@@ -157,4 +158,5 @@ def test_nothing_in_the_image_can_be_written_but_the_temporary_places(plain: Ima
         options=["--user", "4321:4321"],
     )
 
-    assert sorted(done.out.split()) == ["/run/lock", "/tmp", "/tmp/home", "/var/tmp"]
+    assert {"/tmp", "/tmp/home"} <= set(done.out.split())
+    assert set(done.out.split()) <= {"/run/lock", "/tmp", "/tmp/home", "/var/tmp"}

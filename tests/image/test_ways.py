@@ -10,7 +10,7 @@ import pytest
 from pivot import __version__
 from tests.conftest import Command, Done
 from tests.image.conftest import FILES, Team
-from tests.image.container import Image, give, owners
+from tests.image.container import SOMEBODY, Image, give, owners
 from tests.projects import tree
 from tests.servers import S3Server
 
@@ -38,10 +38,13 @@ def test_it_says_its_version(plain: Image) -> None:
     assert plain("--version").out == f"pivot-remote, version {__version__}\n"
 
 
-def test_gitlab_starts_a_shell_instead(pushed: Team, image: Image) -> None:
+@pytest.mark.parametrize("options", [["--entrypoint", ""], []], ids=["emptied", "kept"])
+def test_gitlab_starts_a_shell_whether_the_entrypoint_is_emptied_or_kept(
+    options: list[str], pushed: Team, image: Image
+) -> None:
     clone = pushed.clone("clone")
 
-    done = image("-c", "pivot pull && ls data", at=clone, options=["--entrypoint", "sh"])
+    done = image("sh", "-c", "pivot pull && ls data", at=clone, options=options)
 
     assert done.code == 0, done
     assert done.out.splitlines()[-2:] == ["model.bin", "tree"]
@@ -54,7 +57,7 @@ def test_a_shell_may_be_asked_for(pushed: Team, image: Image) -> None:
 
     assert done.code == 0, done
     assert done.out.endswith("\n42\n")
-    assert 0 not in owners(clone) or owners(clone) == {0}
+    assert owners(clone) == {SOMEBODY}
 
 
 def test_jenkins_keeps_a_container_with_cat(plain: Image, team: Team) -> None:
@@ -101,7 +104,7 @@ def test_repro_warns_that_stages_have_the_programs_of_the_image(plain: Image, te
     assert done.code == 0, done
     assert done.err.startswith("warning: stages find the programs of this image only")
     assert (team.root / "a.txt").read_text() == "a\n"
-    assert 0 not in owners(team.root) or owners(team.root) == {0}
+    assert owners(team.root) == {SOMEBODY}
 
 
 def same(plain: Image, command: Command, words: list[str], root: Path, **variables: str) -> Done:
