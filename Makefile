@@ -4,6 +4,8 @@ VENV ?= .venv
 RUN := $(VENV)/bin/
 READY := $(VENV)/.ready
 WORKERS ?= 2
+SCRIPTS := $(shell git ls-files '*.sh' .ci/run)
+WORKFLOWS := $(wildcard .github/workflows/*.yml)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format s3-matrix image-test lock clean
@@ -26,10 +28,19 @@ demo: $(READY)  ## run a pipeline, share it, change it, on an S3 server of its o
 test: $(READY)  ## run all tests, on real S3 servers of their own
 	$(RUN)python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
-check: $(READY)  ## lint, formatting, types
+check: $(READY)  ## lint, formatting, types; workflows, action, image and shell scripts
 	$(RUN)ruff check .
 	$(RUN)ruff format --check .
 	$(RUN)mypy
+	$(RUN)yamllint --strict .
+	$(RUN)shellcheck $(SCRIPTS)
+	$(RUN)hadolint Dockerfile
+	$(RUN)check-jsonschema --builtin-schema vendor.github-actions action.yml
+	$(RUN)check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	$(RUN)check-jsonschema --builtin-schema custom.github-workflows-require-timeout $(WORKFLOWS)
+	$(RUN)check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	sed '1,/^---$$/d' templates/pivot/template.yml | $(RUN)check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci -
+	$(RUN)zizmor --quiet --offline --strict-collection --persona pedantic action.yml .github
 
 format: $(READY)  ## format the code
 	$(RUN)ruff check --fix .

@@ -6,5 +6,6 @@ from pivot.checkout import checkout, pull
 from pivot.fetch import fetch
 from pivot.push import push
 from pivot.session import Session
+from pivot.verify import verify
 
-__all__ = ["Session", "checkout", "fetch", "pull", "push"]
+__all__ = ["Session", "checkout", "fetch", "pull", "push", "verify"]

@@ -56,7 +56,7 @@ def fetch_all(
     fetched = [_fetch(session, settings, cache, own, damaged, dry_run=dry_run)]
     for url in sorted({entry.imported_from for entry in references if entry.imported_from}):
         other = [entry for entry in references if entry.imported_from == url]
-        source = _settings_of(session.config, url)
+        source = remote_at(session.config, url)
         before = sum(part.plan.bytes for part in fetched)
         try:
             part = _fetch(session, source, cache, other, damaged, dry_run=dry_run, before=before)
@@ -66,7 +66,7 @@ def fetch_all(
     return tuple(fetched)
 
 
-def _settings_of(config: Config, url: str) -> RemoteSettings:
+def remote_at(config: Config, url: str) -> RemoteSettings:
     """Find the remote of ours that is at *url*, with its endpoint, or make one of that name."""
     same = (known for known in config.remotes.values() if known.url.rstrip("/") == url.rstrip("/"))
     return next(same, RemoteSettings(url, url))

@@ -135,6 +135,11 @@ def _transfer_lines(command: str, transfer: Transfer) -> list[str]:
     where = f"{'to' if to else 'from'} '{transfer.remote}'"
     if to and not transfer.wanted:
         return ["No files to push"]
+    if transfer.direction == "verify":
+        if transfer.stopped is not None:
+            return []
+        there = f"{transfer.skipped} of {len(transfer.wanted)} object(s) are there"
+        return [f"Verified '{transfer.remote}': {there}"]
     if not transfer.dry_run:
         counts = (
             f"{transfer.transferred} transferred, {transfer.skipped} skipped, "

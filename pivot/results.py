@@ -45,7 +45,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """A push or fetch: its *plan* for the *wanted* objects and, unless it was a dry run, *moves*.
+    """A push, fetch or verify: its *plan* for the *wanted* objects and, unless dry, its *moves*.
 
     *stopped* is an error that ended it before there was a plan.
     """
@@ -116,10 +116,10 @@ class Transfer:
     def _missing(self, digest: Digest) -> Iterator[Problem]:
         for place in self.wanted[digest].places:
             again = f"run '{place.owner}' again and push it" if place.owner else "push it"
+            also = "" if self.direction == "verify" else " and not in the local cache"
             yield Problem(
                 ExitCode.MISSING,
-                f"object {digest} is not on remote '{self.remote}' ({self.url}) and not in the "
-                "local cache",
+                f"object {digest} is not on remote '{self.remote}' ({self.url}){also}",
                 f"ask who made it to run 'pivot push', or {again}",
                 place.path,
                 place.owner,

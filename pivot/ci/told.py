@@ -94,3 +94,5 @@ class Told:
     problems: tuple[Problem, ...] = ()
     hints: tuple[str, ...] = ()
     project: str = ""
+    quiet: bool = False
+    """What is missing is not to be noted on lock files."""

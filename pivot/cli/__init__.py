@@ -28,6 +28,7 @@ _COMMANDS = {
     "pull": "transfer",
     "fetch": "transfer",
     "checkout": "transfer",
+    "verify": "transfer",
     "track": "track",
     "config": "config",
     "remote": "remote",

@@ -1,4 +1,4 @@
-"""`pivot push`, `fetch`, `checkout` and `pull`."""
+"""`pivot push`, `fetch`, `checkout`, `pull` and `verify`."""
 
 from __future__ import annotations
 
@@ -277,3 +277,35 @@ def pull(
             dry_run=dry_run,
         )
     return _show(common, "pull", result, as_json=as_json, on_miss=on_miss)
+
+
+@click.command(epilog=_EPILOG)
+@_TARGETS
+@_remote_options
+@timeout_option
+@_ON_MISS
+@json_option
+@common_options
+def verify(
+    common: Common,
+    *,
+    targets: tuple[str, ...],
+    remote: str | None,
+    jobs: int | None,
+    timeout: int | None,
+    on_miss: str,
+    as_json: bool,
+) -> int:
+    """Ask whether every object that the lock files name is on the remote. Copies nothing.
+
+    What only the local cache has does not count: as a required check in CI, this keeps out lock
+    files of outputs that nobody pushed.
+
+    \b
+    Examples:
+      pivot verify                  all that the lock files refer to
+      pivot verify train -r backup  one stage, on another remote
+    """
+    with deadline(timeout):
+        result = api.verify(common.session(jobs), targets, remote=remote)
+    return _show(common, "verify", result, as_json=as_json, on_miss=on_miss)

@@ -1,0 +1,100 @@
+"""Do what the job is for, by the use cases that the command line has, and say what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pivot import api
+from pivot.ci.outcome import describe
+from pivot.ci.told import Counts, Status
+from pivot.errors import UsageError
+from pivot.keys import Link
+from pivot.plan import Existing
+from pivot.report import parts, report_text
+from pivot.transfer_states import stage_needs, transfer_states
+
+if TYPE_CHECKING:
+    from pivot.ci.inputs import Inputs
+    from pivot.ci.told import ObjectTold
+    from pivot.report import Result
+    from pivot.results import Problem
+    from pivot.session import Session
+    from pivot.stage_states import StageState
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command came to; *lines* are what it says on the command line.
+
+    *status* is there where the command has a word of its own for it; *had* counts the objects
+    that are there now.
+    """
+
+    lines: tuple[str, ...] = ()
+    counts: Counts = field(default_factory=Counts)
+    bytes: int = 0
+    objects: tuple[ObjectTold, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    had: int = 0
+    status: Status | None = None
+    remote: str = ""
+    url: str = ""
+    stages: tuple[StageState, ...] = ()
+    runs: bool = False
+    to_run: tuple[str, ...] = ()
+    ready: tuple[str, ...] = ()
+
+
+def perform(session: Session, inputs: Inputs) -> Answer:
+    """Carry out the command of *inputs*; raises what ends it before it began."""
+    if inputs.command == "status":
+        return _status(session, inputs)
+    result = _move(session, inputs)
+    transfers, _, _ = parts(result)
+    outcome = describe(result)
+    shown = inputs.summary or inputs.comment != "off"
+    needs = stage_needs(session.project) if shown else {}
+    return Answer(
+        lines=report_text(inputs.command, result).out,
+        counts=outcome.counts,
+        bytes=outcome.bytes,
+        objects=outcome.objects,
+        problems=outcome.problems,
+        had=outcome.had,
+        status=Status.COMPLETE if inputs.command == "verify" and not outcome.problems else None,
+        remote=transfers[0].remote if transfers else "",
+        url=transfers[0].url if transfers else "",
+        stages=transfer_states(result, needs),
+    )
+
+
+def _move(session: Session, inputs: Inputs) -> Result:
+    targets, remote, dry_run = inputs.stages, inputs.remote, inputs.dry_run == "true"
+    links = None if inputs.checkout_mode is None else (Link(inputs.checkout_mode),)
+    match inputs.command:
+        case "push":
+            return api.push(session, targets, remote=remote, dry_run=dry_run)
+        case "fetch":
+            return api.fetch(session, targets, remote=remote, dry_run=dry_run)
+        case "verify":
+            return api.verify(session, targets, remote=remote)
+        case "checkout":
+            existing = _existing(inputs, Existing.REFUSE)
+            return api.checkout(session, targets, existing=existing, links=links, dry_run=dry_run)
+        case "pull":
+            existing = _existing(inputs, Existing.UPDATE)
+            return api.pull(
+                session, targets, remote=remote, existing=existing, links=links, dry_run=dry_run
+            )
+    raise UsageError(f"command: {inputs.command} is not known")
+
+
+def _existing(inputs: Inputs, default: Existing) -> Existing:
+    if inputs.force:
+        return Existing.OVERWRITE
+    return Existing.KEEP if inputs.only_missing else default
+
+
+def _status(session: Session, inputs: Inputs) -> Answer:
+    raise UsageError("command: status is not there yet")
