@@ -102,6 +102,18 @@ def test_a_job_pushes_and_another_fetches(job: Job, tmp_path: Path) -> None:
     assert len(job.given) == 2
 
 
+def test_other_credentials_of_the_machine_are_not_asked_for(job: Job, tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    aws = Path.home() / ".aws"
+    aws.mkdir()
+    (aws / "config").write_text(f"[default]\ncredential_process = touch '{asked}'\n")
+
+    done = push(job.session(make_project(tmp_path / "project", "jobs")))
+
+    assert done.problems == ()
+    assert not asked.exists()
+
+
 def test_a_push_outlives_its_first_credentials(job: Job, issuer: Issuer, tmp_path: Path) -> None:
     job.cloud.make_bucket("long")
     many = {f"data/{number:02}.bin": b"%d" % number for number in range(60)}

@@ -239,6 +239,16 @@ def test_the_event_must_be_of_the_repository_that_the_runner_names(fixture: str)
     )
 
 
+def test_true_is_no_number_of_a_repository() -> None:
+    tree = payload("pull_request")
+    for place in ("repository.id", "pull_request.head.repo.id"):
+        inside, key = at(tree, place)
+        inside[key] = True
+    variables = {"GITHUB_EVENT_NAME": "pull_request", "GITHUB_ACTOR": "ana"}
+
+    assert not read_github_event(variables, tree).trusted
+
+
 def test_a_fork_of_the_same_name_is_a_fork() -> None:
     tree = payload("pull_request_fork")
     inside, _ = at(tree, "pull_request.head.repo.full_name")
