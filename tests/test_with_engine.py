@@ -1,4 +1,4 @@
-"""Where no engine can be had, the tests of the image run all the same, to say by name that they are skipped."""
+"""Where no engine can be had, the tests of the image run to say by name that they are skipped."""
 
 from __future__ import annotations
 
