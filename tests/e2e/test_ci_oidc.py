@@ -22,6 +22,7 @@ from pivot.project import find_project
 from pivot.push import push
 from pivot.session import Session
 from tests import buckets
+from tests.e2e.ci import Runner
 from tests.e2e.weather import OBJECTS, make_project, without_cache
 from tests.servers import S3Server, fault_proxy, seaweedfs
 from tests.servers.identity import BEARER, ROLE, Issuer, issuing
@@ -51,13 +52,13 @@ class Job:
         self.host = GitHub({}, self.log, Event("push", trusted=True, reason="a push"))
         self.secrets: list[str] = []
         self.given: list[Credentials] = []
-        self._variables = issuer.environment() | {"AWS_ENDPOINT_URL_STS": cloud.url}
+        self.variables = issuer.environment() | {"AWS_ENDPOINT_URL_STS": cloud.url}
 
     def provider(
         self, role: str = ROLE, variables: Mapping[str, str] | None = None
     ) -> Callable[[], Credentials]:
         provide = find_role_credentials(
-            self._variables | dict(variables or {}), role, region="us-east-1", mask=self._mask
+            self.variables | dict(variables or {}), role, region="us-east-1", mask=self._mask
         )
 
         def remember() -> Credentials:
@@ -100,6 +101,44 @@ def test_a_job_pushes_and_another_fetches(job: Job, tmp_path: Path) -> None:
     assert (pushed.transferred, pushed.problems) == (OBJECTS, ())
     assert (fetched.transferred, fetched.problems) == (OBJECTS, ())
     assert len(job.given) == 2
+
+
+def test_a_step_pushes_with_its_role_and_shows_no_secret(
+    job: Job, issuer: Issuer, tmp_path: Path
+) -> None:
+    job.cloud.make_bucket("steps")
+    project = make_project(tmp_path / "project", "steps")
+    before = len(issuer.tokens)
+    run = Runner(project, tmp_path / "temporary", job.variables)
+
+    step = run(
+        "push",
+        variables={"AWS_ENDPOINT_URL_S3": job.cloud.url},
+        role_to_assume=ROLE,
+        aws_region="us-east-1",
+        log_level="debug",
+    )
+
+    assert step.code == 0, step.everything
+    assert (step.outputs["status"], step.outputs["transferred"]) == ("complete", str(OBJECTS))
+    assert len(buckets.keys(job.cloud, "steps")) == OBJECTS
+    tokens = issuer.tokens[before:]
+    masked = step.commands("add-mask")
+    assert len(tokens) == 1
+    assert set(tokens) < set(masked)
+    assert len(masked) == 4  # with key, secret and session token
+    shown = [line for line in step.everything.split("\n") if not line.startswith("::add-mask::")]
+    assert not [line for line in shown for secret in (*masked, BEARER) if secret in line]
+
+
+def test_a_step_without_the_permission_says_which_one(job: Job, tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project", "jobs")
+    run = Runner(project, tmp_path / "temporary", {"AWS_ENDPOINT_URL_S3": job.cloud.url})
+
+    step = run("push", role_to_assume=ROLE, aws_region="us-east-1")
+
+    assert (step.code, step.outputs["status"]) == (4, "failed")
+    assert "id-token: write" in step.log
 
 
 def test_other_credentials_of_the_machine_are_not_asked_for(job: Job, tmp_path: Path) -> None:
