@@ -126,7 +126,7 @@ def test_a_step_pushes_with_its_role_and_shows_no_secret(
     masked = step.commands("add-mask")
     assert len(tokens) == 1
     assert set(tokens) < set(masked)
-    assert len(masked) == 4  # with key, secret and session token
+    assert len(set(masked) - {BEARER}) == 4  # with key, secret and session token
     shown = [line for line in step.everything.split("\n") if not line.startswith("::add-mask::")]
     assert not [line for line in shown for secret in (*masked, BEARER) if secret in line]
 
