@@ -10,10 +10,12 @@ Where things are, lower layers first (a module imports only from layers below it
 - effects: `references`, `transfer`, `scratch`, `cache`, `tree`, `workspace`, `copying`,
   `placement`, `observer`, `remembered`, `remote` (its kinds: `folder`; `s3`, with `s3_stat`,
   `s3_calls`, `s3_stores`, `s3_errors` and `aws`), `remotes`
-- use cases: `session`, `push`, `fetch`, `checkout`, which answer with `results` and
-  `stage_states`; `api` has them all
+- use cases: `session`, `push`, `fetch`, `checkout`, `verify`, which answer with `results`; `api`
+  has them all
 - running stages: `repro`, a package with its own decisions, effects and faces; `overview`,
   `graph_text` and `track` are about stages and data as well
+- where stages stand: `stage_states` (the words), `transfer_states` after a transfer, `status` with
+  `lock_states` for what is known by its lock alone, and `status_report`
 - import of DVC projects: `dvc`, a package with all of these layers
 - comparison of parameters and metrics: `compare` (pure), `revision`, `readings`; `tables` and
   `compare_report` say what it found

@@ -6,6 +6,7 @@ from pivot.checkout import checkout, pull
 from pivot.fetch import fetch
 from pivot.push import push
 from pivot.session import Session
+from pivot.status import status
 from pivot.verify import verify
 
-__all__ = ["Session", "checkout", "fetch", "pull", "push", "verify"]
+__all__ = ["Session", "checkout", "fetch", "pull", "push", "status", "verify"]

@@ -41,6 +41,12 @@ class Session:
     spare: bool = False
     credentials: Callable[[], Credentials] | None = None
 
+    @property
+    def here(self) -> str:
+        """The current directory, as a path from the project root; empty for the root itself."""
+        here = os.path.relpath(self.project.here, self.project.root)
+        return "" if here == "." else here
+
     def cache(self) -> Cache:
         """Open the cache; use it in a `with` statement."""
         return Cache(self.config.cache_dir(self.project, self.environment))
@@ -57,11 +63,8 @@ class Session:
 
     def select(self, targets: Sequence[str]) -> Selection:
         """Find what *targets* name, seen from the current directory; see `targets.select`."""
-        root = str(self.project.root)
-        here = os.path.relpath(self.project.here, root)
-        here = "" if here == "." else here
         references = load_references(self.project)
-        chosen = select(references, targets, here=here, root=root)
+        chosen = select(references, targets, here=self.here, root=str(self.project.root))
         return Selection(chosen, references.paths())
 
     def check_size(self, size: int) -> None:

@@ -15,6 +15,7 @@ from pivot.stage_states import StageState, State
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from pivot.lockfile import StageLock
     from pivot.project import Project
     from pivot.report import Result
     from pivot.results import Checkout, Transfer
@@ -119,25 +120,26 @@ def stage_needs(project: Project) -> dict[str, tuple[str, ...]]:
     except (OSError, PivotError):
         pass
     try:
-        return _needs_of_locks(project)
+        return needs_of_locks(load_documents(project, dependencies=True).locks)
     except PivotError:
         return {}
 
 
-def _needs_of_locks(project: Project) -> dict[str, tuple[str, ...]]:
-    locks = load_documents(project, dependencies=True).locks
+def needs_of_locks(locks: Iterable[StageLock]) -> dict[str, tuple[str, ...]]:
+    """Say which stages each of *locks* needs: those that made what it depends on."""
+    locks = list(locks)
     makers: dict[str, str] = {}
     for lock in locks:
         for output in (*lock.outputs, *lock.uncached, *lock.undecided):
             makers[output.path] = lock.stage
             makers |= {file.path: lock.stage for file in files_of(output)}
     return {
-        lock.stage: _makers_of((o.path for o in lock.dependencies), makers, lock.stage)
+        lock.stage: makers_of((o.path for o in lock.dependencies), makers, lock.stage)
         for lock in locks
     }
 
 
-def _makers_of(paths: Iterable[str], makers: Mapping[str, str], own: str) -> tuple[str, ...]:
+def makers_of(paths: Iterable[str], makers: Mapping[str, str], own: str) -> tuple[str, ...]:
     """Name the stages that make *paths*, or a directory that one of them lies in."""
     found: dict[str, None] = {}
     for path in paths:

@@ -6,6 +6,10 @@ moved is moved by the use cases of the command line; here is only what a CI job 
 - words: `table` (all inputs and outputs), `event` (who started the job, and is it trusted)
 - the CI system: `host` (what it does for a job), in two kinds, `github` and `gitlab`;
   `oidc` (credentials of a role for the job's token), `comment` (on a pull request)
-- `inputs`, how they are read; `told`, what the job tells
+- `inputs`, how they are read; `policy`, what the job may do and what its results mean
+- `use_cases` do what it is for; `outcome` counts what came of it; `told` is all that a job tells
+- the faces of that, all pure: `report`, `outputs`, `summary` (with `markdown` and `mermaid`),
+  `notes` on lock files
+- `run` is the whole job
 - `bootstrap` installs what the program needs, where it runs without its image
 """

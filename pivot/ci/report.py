@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from pivot.report import problem_tree
 from pivot.stage_states import State
+from pivot.status_report import stage_tree
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pivot.ci.told import Told
     from pivot.report import Json
-    from pivot.stage_states import StageState
 
 _SHORT = 64 * 1024
 """Bytes that a short report may have: GitHub bounds all outputs of a job together by 1 MiB."""
@@ -91,7 +91,7 @@ def _tree(told: Told, stages: int, problems: int) -> dict[str, Json]:
         "bytes": told.bytes,
         "seconds": told.seconds,
         "checks": {"sha256": 0, "xxh64_only": told.counts.transferred},
-        "stages": [_stage(stage) for stage in told.stages[:stages]],
+        "stages": [stage_tree(stage) for stage in told.stages[:stages]],
         "stages_hit": list(hits[:stages]),
         "stages_to_run": list(told.to_run[:stages]),
         "stages_ready": list(told.ready[:stages]),
@@ -101,17 +101,4 @@ def _tree(told: Told, stages: int, problems: int) -> dict[str, Json]:
             "stages": len(told.stages) - min(stages, len(told.stages)),
             "problems": len(told.problems) - min(problems, len(told.problems)),
         },
-    }
-
-
-def _stage(stage: StageState) -> dict[str, Json]:
-    return {
-        "name": stage.name,
-        "lock": stage.lock,
-        "state": str(stage.state),
-        "reason": stage.reason,
-        "objects": stage.objects,
-        "bytes": stage.bytes,
-        "missing": stage.missing,
-        "needs": list(stage.needs),
     }

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from pivot import api
 from pivot.ci.outcome import describe
 from pivot.ci.told import Counts, Status
-from pivot.errors import UsageError
+from pivot.errors import ExitCode, UsageError
 from pivot.keys import Link
 from pivot.plan import Existing
 from pivot.report import parts, report_text
+from pivot.results import exit_code
+from pivot.status_report import status_text
 from pivot.transfer_states import stage_needs, transfer_states
 
 if TYPE_CHECKING:
@@ -97,4 +99,23 @@ def _existing(inputs: Inputs, default: Existing) -> Existing:
 
 
 def _status(session: Session, inputs: Inputs) -> Answer:
-    raise UsageError("command: status is not there yet")
+    found = api.status(session, inputs.stages, remote=inputs.remote)
+    hits = len(found.hit)
+    if exit_code(found.problems) in {ExitCode.DONE, ExitCode.MISSING}:
+        whole = Status.COMPLETE if hits == len(found.stages) else Status.PARTIAL
+        status = whole if hits else Status.MISS
+    else:
+        status = Status.FAILED
+    return Answer(
+        lines=status_text(found).out,
+        counts=Counts(missing=sum(stage.missing for stage in found.stages)),
+        problems=found.problems,
+        had=hits,
+        status=status if found.stages else Status.NOTHING_TO_DO,
+        remote=found.remote,
+        url=found.url,
+        stages=found.stages,
+        runs=True,
+        to_run=found.to_run,
+        ready=found.ready,
+    )

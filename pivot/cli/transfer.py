@@ -1,4 +1,4 @@
-"""`pivot push`, `fetch`, `checkout`, `pull` and `verify`."""
+"""`pivot push`, `fetch`, `checkout` and `pull`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     Command = TypeVar("Command", bound=Callable[..., object])
 
-_EPILOG = (
+TARGETS_EPILOG = (
     """\b
 TARGETS are stages ('train', also the unique end of 'demo/train'), outputs,
 paths inside a directory output, directories that hold outputs, .pvt files.
@@ -42,11 +42,11 @@ that the lock and .pvt files of the project refer to.
     + EXIT_CODES
 )
 
-_TARGETS = click.argument("targets", nargs=-1, shell_complete=complete_targets)
+TARGETS = click.argument("targets", nargs=-1, shell_complete=complete_targets)
 _DRY_RUN = click.option(
     "-n", "--dry-run", is_flag=True, help="Print the plan: paths, bytes, totals. Change nothing."
 )
-_ON_MISS = click.option(
+ON_MISS = click.option(
     "--on-miss",
     type=click.Choice([str(choice) for choice in OnMiss]),
     default=str(OnMiss.FAIL),
@@ -55,7 +55,8 @@ _ON_MISS = click.option(
 )
 
 
-def _remote_options(function: Command) -> Command:
+def remote_options(function: Command) -> Command:
+    """Give a command --jobs and --remote."""
     function = click.option(
         "-j",
         "--jobs",
@@ -96,7 +97,8 @@ def _checkout_options(function: Command) -> Command:
     )(function)
 
 
-def _show(common: Common, command: str, result: Result, *, as_json: bool, on_miss: str) -> int:
+def show(common: Common, command: str, result: Result, *, as_json: bool, on_miss: str) -> int:
+    """Print what *command* came to, and answer its exit code."""
     render = report_json if as_json else report_text
     return common.show(render(command, result, on_miss=OnMiss(on_miss)))
 
@@ -111,13 +113,13 @@ def _links(mode: str | None) -> tuple[Link, ...] | None:
     return None if mode is None else (Link(mode),)
 
 
-@click.command(epilog=_EPILOG)
-@_TARGETS
-@_remote_options
+@click.command(epilog=TARGETS_EPILOG)
+@TARGETS
+@remote_options
 @_DRY_RUN
 @click.option("--all-cache", is_flag=True, help="Push all that is cached, old versions included.")
 @_limits
-@_ON_MISS
+@ON_MISS
 @json_option
 @common_options
 def push(
@@ -153,15 +155,15 @@ def push(
             dry_run=dry_run,
             all_cache=all_cache,
         )
-    return _show(common, "push", result, as_json=as_json, on_miss=on_miss)
+    return show(common, "push", result, as_json=as_json, on_miss=on_miss)
 
 
-@click.command(epilog=_EPILOG)
-@_TARGETS
-@_remote_options
+@click.command(epilog=TARGETS_EPILOG)
+@TARGETS
+@remote_options
 @_DRY_RUN
 @_limits
-@_ON_MISS
+@ON_MISS
 @json_option
 @common_options
 def fetch(
@@ -186,15 +188,15 @@ def fetch(
     with deadline(timeout):
         session = common.session(jobs, max_size=max_size)
         result = api.fetch(session, targets, remote=remote, dry_run=dry_run)
-    return _show(common, "fetch", result, as_json=as_json, on_miss=on_miss)
+    return show(common, "fetch", result, as_json=as_json, on_miss=on_miss)
 
 
-@click.command(epilog=_EPILOG)
-@_TARGETS
+@click.command(epilog=TARGETS_EPILOG)
+@TARGETS
 @click.option("-n", "--dry-run", is_flag=True, help="Print the plan. Change nothing.")
 @_checkout_options
 @timeout_option
-@_ON_MISS
+@ON_MISS
 @json_option
 @common_options
 def checkout(
@@ -226,16 +228,16 @@ def checkout(
         result = api.checkout(
             common.session(1), targets, existing=existing, links=links, dry_run=dry_run
         )
-    return _show(common, "checkout", result, as_json=as_json, on_miss=on_miss)
+    return show(common, "checkout", result, as_json=as_json, on_miss=on_miss)
 
 
-@click.command(epilog=_EPILOG)
-@_TARGETS
-@_remote_options
+@click.command(epilog=TARGETS_EPILOG)
+@TARGETS
+@remote_options
 @_DRY_RUN
 @_checkout_options
 @_limits
-@_ON_MISS
+@ON_MISS
 @json_option
 @common_options
 def pull(
@@ -276,36 +278,4 @@ def pull(
             links=links,
             dry_run=dry_run,
         )
-    return _show(common, "pull", result, as_json=as_json, on_miss=on_miss)
-
-
-@click.command(epilog=_EPILOG)
-@_TARGETS
-@_remote_options
-@timeout_option
-@_ON_MISS
-@json_option
-@common_options
-def verify(
-    common: Common,
-    *,
-    targets: tuple[str, ...],
-    remote: str | None,
-    jobs: int | None,
-    timeout: int | None,
-    on_miss: str,
-    as_json: bool,
-) -> int:
-    """Ask whether every object that the lock files name is on the remote. Copies nothing.
-
-    What only the local cache has does not count: as a required check in CI, this keeps out lock
-    files of outputs that nobody pushed.
-
-    \b
-    Examples:
-      pivot verify                  all that the lock files refer to
-      pivot verify train -r backup  one stage, on another remote
-    """
-    with deadline(timeout):
-        result = api.verify(common.session(jobs), targets, remote=remote)
-    return _show(common, "verify", result, as_json=as_json, on_miss=on_miss)
+    return show(common, "pull", result, as_json=as_json, on_miss=on_miss)

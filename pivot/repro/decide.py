@@ -70,10 +70,14 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do with a stage, and each reason for it, the first one first."""
+    """What to do with a stage, and each reason for it, the first one first.
+
+    *lost* are outputs that can be had nowhere, if it has to run for nothing else.
+    """
 
     verdict: Verdict
     reasons: tuple[str, ...]
+    lost: tuple[str, ...] = ()
 
     @property
     def reason(self) -> str:
@@ -112,7 +116,8 @@ def _about_outputs(stage: Stage, found: Found, otherwise: str) -> Decision:
     """Decide about a stage that need not run for its inputs."""
     lost = [path for path, state in found.outputs.items() if state.has is Has.NOWHERE]
     if lost and not stage.idle:
-        return Decision(Verdict.RUN, tuple(f"{path} {_what(found.outputs[path])}" for path in lost))
+        reasons = tuple(f"{path} {_what(found.outputs[path])}" for path in lost)
+        return Decision(Verdict.RUN, reasons, tuple(lost))
     restored = tuple(
         f"{path} {_what(state)}, restored from the {_PLACES[state.has]}"
         for path, state in found.outputs.items()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -66,11 +65,10 @@ def prepare(
     """Read the pipeline, choose the stages, and be ready to decide about them."""
     project = session.project
     pipeline = load_workspace_pipeline(project, documents)
-    here = os.path.relpath(project.here, project.root)
     chosen = choose_stages(
         pipeline,
         targets,
-        here="" if here == "." else here,
+        here=session.here,
         root=str(project.root),
         reach=options.reach,
     )
