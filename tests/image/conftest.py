@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,10 +85,12 @@ def _build(tmp_path_factory: pytest.TempPathFactory) -> Builder:
 
 
 @pytest.fixture(name="plain", scope="session")
-def _plain(build: Builder) -> Image:
+def _plain(build: Builder) -> Iterator[Image]:
     """Build the image; its containers know of no server and have no credentials."""
     build(TAG)
-    return Image(build.docker, TAG, build.base, {"AWS_EC2_METADATA_DISABLED": "true"})
+    image = Image(build.docker, TAG, build.base, {"AWS_EC2_METADATA_DISABLED": "true"})
+    yield image
+    image.engine("rmi", TAG)
 
 
 @pytest.fixture(name="image")

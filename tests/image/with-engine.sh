@@ -43,7 +43,7 @@ declare -A packages=([dockerd]=docker.io [debootstrap]=debootstrap)
 start_engine() {
     run=$(mktemp -d /run/pivot-image-test.XXXXXX) # short, as the path of a socket has to be
     export DOCKER_HOST=unix://$run/docker.sock
-    echo '{}' >"$run/daemon.json"
+    echo '{"builder": {"gc": {"enabled": true, "defaultKeepStorage": "500MB"}}}' >"$run/daemon.json"
     trap stop_engine EXIT
     trap 'exit 130' INT TERM HUP
     # a session of its own, or Ctrl-C would reach it before the tests have cleared up
