@@ -171,6 +171,11 @@ def test_a_member_who_runs_dependabots_request_again_does_not_make_it_trusted() 
     assert not read("pull_request", tree).trusted
 
 
+def test_an_event_of_ones_own_needs_nothing_of_its_file() -> None:
+    assert read("push", {}).trusted
+    assert not read("pull_request", {}).trusted
+
+
 def test_who_is_called_much_like_dependabot_is_not() -> None:
     assert read("push", payload("push"), GITHUB_ACTOR="dependabot-fan").trusted
 
