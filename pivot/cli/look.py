@@ -32,10 +32,12 @@ if TYPE_CHECKING:
 
 SCHEMAS = {
     "pipeline": "pivot.yaml, for editors",
-    "report": "push, pull, fetch, checkout; of every command, its errors",
+    "report": "push, pull, fetch, checkout, verify; of every command, its errors",
     "repro": "repro",
     "stages": "list",
     "dag": "dag",
+    "status": "status",
+    "ci-report": "pivot-ci, its report",
     "differences": "params diff, metrics diff",
     "metrics": "metrics show",
     "import": "import-dvc",
@@ -44,7 +46,7 @@ SCHEMAS = {
     "remotes": "remote list",
     "change": "config set, unset; remote add, remove, default; track; init",
 }
-"""The schemas that ship, and what has their form: all but the first, a command with `--json`."""
+"""The schemas that ship, and what has their form: most are printed by commands with `--json`."""
 
 _SCHEMA_EPILOG = (
     "\b\nNAME, and the commands that print this form with --json:\n"

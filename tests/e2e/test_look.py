@@ -253,7 +253,7 @@ def test_the_guide_and_the_help_name_the_schema_of_every_command(
 ) -> None:
     guide = (ROOT / "docs/guide.md").read_text(encoding="utf-8").partition("## In Scripts")[2]
 
-    rows = re.findall(r"^\| (`.+) \| `([a-z]+)` \|$", guide, re.MULTILINE)
+    rows = re.findall(r"^\| (`.+) \| `([a-z-]+)` \|$", guide, re.MULTILINE)
 
     told = {name: commands.replace("`", "") for commands, name in rows}
     assert told == {name: text.removesuffix(", for editors") for name, text in SCHEMAS.items()}
