@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.image.container import Image, give
+from tests.image.container import OUTSIDE, Image, give
 from tests.projects import ProjectBuilder
 from tests.servers import S3Server
 
@@ -40,7 +40,7 @@ class Builder:
         arguments = [w for name, value in settings.items() if value for w in ("--build-arg", name)]
         done = subprocess.run(
             [self.docker, "build", "--network", "host", *arguments, *options, "-t", tag, "."],
-            env={**os.environ, **settings},
+            env={**OUTSIDE, **settings},
             cwd=self.sources,
             check=False,
             timeout=600,

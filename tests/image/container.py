@@ -15,6 +15,9 @@ from tests.conftest import Done
 SOMEBODY = os.getuid() or 1234
 """Whose projects are: ours where we are not root, or else a stranger's."""
 
+OUTSIDE = dict(os.environ)
+"""What the client knows of the engine may be in the user's own home."""
+
 NUMBERS = itertools.count(1)
 
 
@@ -48,13 +51,13 @@ class Image:
     ) -> subprocess.Popen[str]:
         """Start a container and leave it running, with a *name* to stop it by."""
         name = name or f"pivot-test-{os.getpid()}-{next(NUMBERS)}"
-        variables = dict(self.variables or {})
         here = () if at is None else (*mounted(at), "--workdir", str(at))
-        given = [word for variable in variables for word in ("--env", variable)]
+        variables = (self.variables or {}).items()
+        given = [word for key, value in variables for word in ("--env", f"{key}={value}")]
         command = ["run", "--rm", "--name", name, "--network", "host", *here, *given, *options]
         return subprocess.Popen(
             [self.docker, *command, self.name, *arguments],
-            env={**os.environ, **variables},
+            env=OUTSIDE,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -64,7 +67,12 @@ class Image:
     def engine(self, *arguments: str) -> str:
         """Ask the engine something."""
         return subprocess.run(
-            [self.docker, *arguments], check=True, timeout=300, capture_output=True, text=True
+            [self.docker, *arguments],
+            env=OUTSIDE,
+            check=True,
+            timeout=300,
+            capture_output=True,
+            text=True,
         ).stdout
 
     def inspect(self, template: str, name: str | None = None) -> Any:

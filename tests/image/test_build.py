@@ -7,10 +7,13 @@ import subprocess
 import tarfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import IO
 
 import pytest
 
+from pivot import __version__
 from tests.image.conftest import LABELS, Builder
 from tests.image.container import Image
 
@@ -114,6 +117,19 @@ def test_no_python_can_install_either(module: str, path: str, plain: Image) -> N
 
     assert done.code == 1
     assert "ModuleNotFoundError" in done.err
+
+
+def test_another_image_can_have_it_by_a_copy(plain: Image, tmp_path: Path) -> None:
+    copied = f"{plain.name}-copied"
+    (tmp_path / "Dockerfile").write_text(
+        f"FROM {plain.base or BASE}\nCOPY --from={plain.name} /opt/pivot /opt/pivot\n"
+    )
+    plain.engine("build", "--network", "host", "-t", copied, str(tmp_path))
+
+    done = replace(plain, name=copied)("/opt/pivot/bin/pivot", "--version")
+
+    plain.engine("rmi", copied)
+    assert done.out == f"pivot-remote, version {__version__}\n"
 
 
 def test_scanners_find_what_the_base_has(plain: Image) -> None:
