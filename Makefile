@@ -8,7 +8,7 @@ SCRIPTS := $(shell git ls-files '*.sh' .ci/run)
 WORKFLOWS := $(wildcard .github/workflows/*.yml)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format s3-matrix image-test lock clean
+.PHONY: help setup demo test check format s3-matrix image-test generate lock clean
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,7 +39,7 @@ check: $(READY)  ## lint, formatting, types; workflows, action, image and shell 
 	$(RUN)check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
 	$(RUN)check-jsonschema --builtin-schema custom.github-workflows-require-timeout $(WORKFLOWS)
 	$(RUN)check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
-	sed '1,/^---$$/d' templates/pivot/template.yml | $(RUN)check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci -
+	sed '1,/^---$$/d' templates/pivot/template.yml | $(RUN)check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci --default-filetype yaml -
 	$(RUN)zizmor --quiet --offline --strict-collection --persona pedantic action.yml .github
 
 format: $(READY)  ## format the code
