@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import graphlib
 from typing import TYPE_CHECKING
 
 from pivot.objects import files_of
@@ -57,7 +56,7 @@ class LockStates:
         locks = {lock.stage: lock for lock in self._documents.locks}
         needs = needs_of_locks(self._documents.locks)
         found = []
-        for name in _ordered(needs):
+        for name in needs:
             if name in groups and groups[name][0].is_stage:
                 state = self._stage(locks[name], groups[name], needs.get(name, ()))
                 self._states[name] = state
@@ -128,11 +127,3 @@ class LockStates:
             if not in_place and self._supplies.has(entry.output) is Has.NOWHERE:
                 missing += self._supplies.lacks(entry.output)
         return len(digests), sum(digests.values()), missing
-
-
-def _ordered(needs: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """Put each stage after those that it needs; in a circle, as they come."""
-    try:
-        return list(graphlib.TopologicalSorter(needs).static_order())
-    except graphlib.CycleError:
-        return list(needs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import graphlib
 from typing import TYPE_CHECKING
 
 from pivot.errors import ExitCode, PivotError
@@ -24,14 +25,20 @@ if TYPE_CHECKING:
 def transfer_states(
     result: Result, needs: Mapping[str, tuple[str, ...]] | None = None
 ) -> tuple[StageState, ...]:
-    """Say of each stage, and of tracked data, whether its objects are where *result* put them."""
+    """Say of each stage, and of tracked data, whether its objects are where *result* put them.
+
+    Stages come in the order of *needs*; see `stage_needs`.
+    """
     transfers, checkout, _ = parts(result)
     tallies: dict[str, _Tally] = {}
     for transfer in transfers:
         _count_transfer(transfer, tallies)
     if not transfers and checkout is not None:
         _count_checkout(checkout, tallies)
-    return tuple(tally.state(name, (needs or {}).get(name, ())) for name, tally in tallies.items())
+    needs = needs or {}
+    order = {name: place for place, name in enumerate(needs)}
+    names = sorted(tallies, key=lambda name: order.get(name, len(order)))
+    return tuple(tallies[name].state(name, needs.get(name, ())) for name in names)
 
 
 class _Tally:
@@ -105,6 +112,7 @@ def _count_checkout(checkout: Checkout, tallies: dict[str, _Tally]) -> None:
 def stage_needs(project: Project) -> dict[str, tuple[str, ...]]:
     """Say which stages each stage needs: from `pivot.yaml`, else from what the locks depend on.
 
+    Each stage comes after those that it needs.
     What cannot be read has no edges: a graph is no reason to fail.
     """
     try:
@@ -116,7 +124,8 @@ def stage_needs(project: Project) -> dict[str, tuple[str, ...]]:
             return place.read_bytes() if place.is_file() else None
 
         if documents:
-            return dict(load_pipeline(documents, read).needs)
+            pipeline = load_pipeline(documents, read)
+            return {name: pipeline.needs.get(name, ()) for name in pipeline.stages}
     except (OSError, PivotError):
         pass
     try:
@@ -126,17 +135,21 @@ def stage_needs(project: Project) -> dict[str, tuple[str, ...]]:
 
 
 def needs_of_locks(locks: Iterable[StageLock]) -> dict[str, tuple[str, ...]]:
-    """Say which stages each of *locks* needs: those that made what it depends on."""
+    """Say which stages each of *locks* needs, in their order: those that made what it reads."""
     locks = list(locks)
     makers: dict[str, str] = {}
     for lock in locks:
         for output in (*lock.outputs, *lock.uncached, *lock.undecided):
             makers[output.path] = lock.stage
             makers |= {file.path: lock.stage for file in files_of(output)}
-    return {
+    needs = {
         lock.stage: makers_of((o.path for o in lock.dependencies), makers, lock.stage)
         for lock in locks
     }
+    try:
+        return {name: needs[name] for name in graphlib.TopologicalSorter(needs).static_order()}
+    except graphlib.CycleError:
+        return needs
 
 
 def makers_of(paths: Iterable[str], makers: Mapping[str, str], own: str) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 `begin` starts SeaweedFS, tells later steps of it, and makes the project `selftest`; `expect`
 compares the outputs of a step; `forget` removes outputs and cache; `forks` plays a pull request
-from a fork.
+from a fork; `end` stops the server.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -38,10 +39,10 @@ PATIENCE = 60  # seconds
 
 def begin() -> None:
     """Start the server, and leave a project whose lock files name what nobody has pushed."""
-    place = Path(os.environ.get("RUNNER_TEMP") or tempfile.gettempdir()) / "selftest-server"
+    place = server_place()
     place.mkdir(parents=True)
     with (place / "log").open("w") as log:
-        subprocess.Popen(
+        server = subprocess.Popen(
             [sys.executable, "-m", "tests.selftest", "serve", place],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
@@ -49,6 +50,7 @@ def begin() -> None:
             stderr=log,
             start_new_session=True,
         )
+    (place / "pid").write_text(str(server.pid))
     wait_for(place / "environment")
     variables = (place / "environment").read_text()
     if "GITHUB_ENV" in os.environ:
@@ -64,15 +66,25 @@ def begin() -> None:
     forget()
 
 
+def server_place() -> Path:
+    """Say where the server keeps its files."""
+    return Path(os.environ.get("RUNNER_TEMP") or tempfile.gettempdir()) / "selftest-server"
+
+
+def end() -> None:
+    """Stop the server."""
+    os.kill(int((server_place() / "pid").read_text()), signal.SIGTERM)
+
+
 def serve(place: Path) -> None:
     """Run the server until the machine ends, and say where it is."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     with seaweedfs(place) as server:
         server.make_bucket(BUCKET)
         lines = "".join(f"{name}={value}\n" for name, value in server.environment().items())
         (place / "environment.new").write_text(lines)
         (place / "environment.new").rename(place / "environment")
-        while True:
-            time.sleep(3600)
+        signal.sigwait({signal.SIGTERM})
 
 
 def wait_for(path: Path) -> None:
@@ -102,6 +114,7 @@ def forget() -> None:
 
 def forks() -> None:
     """Play a pull request from a fork: without credentials it is skipped, a push is refused."""
+    forget()
     place = Path(tempfile.mkdtemp())
     endpoint = {n: os.environ[n] for n in ("AWS_ENDPOINT_URL", "AWS_REGION")}
     keys = {n: os.environ[n] for n in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
@@ -127,6 +140,8 @@ if __name__ == "__main__":
             expect(*words)
         case ["forget"]:
             forget()
+        case ["end"]:
+            end()
         case ["forks"]:
             forks()
         case _:
