@@ -85,7 +85,7 @@ def find_owner(directory: Path, root: str = "") -> tuple[int, int]:
 
 
 def become(uid: int, gid: int) -> None:
-    """Give up root for good, where it may be given up."""
+    """Give up root for good; who may not is told what to do, lest root's files are left."""
     if uid == 0:
         return
     try:
@@ -93,7 +93,9 @@ def become(uid: int, gid: int) -> None:
         os.setgid(gid)
         os.setuid(uid)
     except OSError as error:
-        warn(f"cannot become uid {uid}, the owner of the project: {error.strerror}")
+        text = f"cannot become uid {uid}, the owner of the project: {error.strerror}"
+        print(f"Error: {text}\nTip: give --user {uid}:{gid}", file=sys.stderr)  # noqa: T201
+        sys.exit(7)
 
 
 def find_home(home: str, instead: str = HOME) -> str:

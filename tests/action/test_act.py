@@ -51,7 +51,7 @@ jobs:
           PULL: ${{ toJSON(steps.pull.outputs) }}
           OUTCOME: ${{ steps.strict.outcome }}
       - name: Run what has to run, without credentials
-        run: env -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY "$PYTHON" -m pivot -C 'a project' repro
+        run: env -u AWS_SECRET_ACCESS_KEY "$PYTHON" -m pivot -C 'a project' repro
       - id: push
         uses: ./pivot-remote
         with: {command: push, working-directory: a project}

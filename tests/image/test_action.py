@@ -20,13 +20,13 @@ from tests.projects import tree
 from tests.servers import S3Server, fault_proxy
 
 
-def start(runner: Runner, image: Image, command: str) -> subprocess.Popen[str]:
+def start(runner: Runner, image: Image, command: str, **given: str) -> subprocess.Popen[str]:
     """Start what the action's step runs, in its shell and environment."""
     runner.temporary.mkdir(exist_ok=True)
     for name in ("output", "summary"):
         (runner.temporary / name).write_text("")
     (runner.temporary / "event.json").write_text(json.dumps(push_event()))
-    inputs = {"runtime": "docker", "image": image.name}
+    inputs = {"runtime": "docker", "image": image.name, **given}
     client = {"PATH": f"{Path(image.docker).parent}:{os.environ['PATH']}"}
     host = {name: os.environ[name] for name in ("DOCKER_HOST",) if name in os.environ}
     return subprocess.Popen(
@@ -40,8 +40,8 @@ def start(runner: Runner, image: Image, command: str) -> subprocess.Popen[str]:
     )
 
 
-def run(runner: Runner, image: Image, command: str) -> Step:
-    with start(runner, image, command) as process:
+def run(runner: Runner, image: Image, command: str, **given: str) -> Step:
+    with start(runner, image, command, **given) as process:
         out, err = process.communicate(timeout=120)
     return runner.left(Done(process.returncode, out, err))
 
