@@ -14,8 +14,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-!|~&$:\"'=])")
+_LIVELY = re.compile(
+    r"@(?=\S)"  # a mention, an address
+    r"|\\#(?=\w)|gh\\-(?=\d)"  # an issue
+    r"|www(?=\.)|(?:https?|ftp)(?=\\:)"  # a link
+    r"|\\:(?=(?:\w|\\[+\-_])+\\:)",  # an emoji
+    re.IGNORECASE,
+)
+"""What GitHub makes something of although it is escaped."""
+
 _LONGEST = 200  # characters of one text
-_APART = "\u200b"  # a space of no width: what GitHub would link or ping is no word any more
+_APART = "\u200b"  # a space of no width: behind it, a word is another one
 
 
 def plain(text: str, *, longest: int = _LONGEST) -> str:
@@ -23,12 +32,9 @@ def plain(text: str, *, longest: int = _LONGEST) -> str:
     text = printable(text)
     if len(text) > longest:
         text = f"{text[: longest - 1]}…"
-    text = _SPECIAL.sub(r"\\\1", text)
-    text = re.sub(r"@(?=\w)", f"@{_APART}", text)
-    text = re.sub(r"\\#(?=\w)", rf"\\#{_APART}", text)
-    text = re.sub(r"(?i)\b(www)\.", rf"\1{_APART}.", text)
-    text = re.sub(r"(?i)\b(https?|ftp)\\:(?=//)", rf"\1{_APART}\\:", text)
-    return re.sub(r"(?i)\b(gh)\\-(?=\d)", rf"\1\\-{_APART}", text)
+    text = _SPECIAL.sub(r"\\\1", text.strip())
+    text = re.sub(r"^(\d+)\.", r"\1\\.", text)  # begins no list
+    return _LIVELY.sub(rf"\g<0>{_APART}", text)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

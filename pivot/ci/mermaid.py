@@ -79,7 +79,7 @@ def _label(name: str) -> str:
 
     Mermaid knows characters by number as `#35;`.
     """
-    name = printable(name)
+    name = printable(name).strip()
     if len(name) > _LONGEST:
         name = f"{name[: _LONGEST - 1]}…"
     return re.sub(r"[^A-Za-z0-9 ]", lambda found: f"#{ord(found[0])};", name)

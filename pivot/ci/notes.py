@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pivot.ci.told import Told
+    from pivot.results import Problem
 
 _MOST = 5  # of a kind: GitHub shows ten in all
-_LONGEST = 300
+_LONGEST = 300  # characters
+_RUN_ANYWAY = frozenset({State.CHANGED, State.WAITING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def lock_notes(told: Told) -> tuple[Note, ...]:
 def _missing(told: Told) -> Iterator[Note]:
     level = "warning" if told.final is ExitCode.DONE else "error"
     for stage in told.stages:
-        if stage.state in {State.MISSING, State.PARTIAL} and stage.missing and stage.lock:
+        if stage.missing and stage.lock and stage.state not in _RUN_ANYWAY:
             what = "object is" if stage.missing == 1 else "objects are"
             text = f"{stage.missing} of {stage.objects} {what} not to be had. {_remedy(told)}"
             yield Note(level, _file(told, stage.lock), _title(stage.name), text)
@@ -51,13 +53,15 @@ def _missing(told: Told) -> Iterator[Note]:
 
 def _damaged(told: Told) -> Iterator[Note]:
     locks = {stage.name: stage.lock for stage in told.stages}
-    seen = set()
+    damaged: dict[str, list[Problem]] = {}
     for problem in told.problems:
-        if problem.code is ExitCode.INTEGRITY and problem.owner not in seen:
-            seen.add(problem.owner)
-            if lock := locks.get(problem.owner):
-                text = printable(f"{problem.path}: {problem.message}")[:_LONGEST]
-                yield Note("error", _file(told, lock), _title(problem.owner), text)
+        if problem.code is ExitCode.INTEGRITY and locks.get(problem.owner):
+            damaged.setdefault(problem.owner, []).append(problem)
+    for owner, problems in damaged.items():
+        text = printable(f"{problems[0].path}: {problems[0].message}")[:_LONGEST]
+        if len(problems) > 1:
+            text += f" (and {len(problems) - 1} more)"
+        yield Note("error", _file(told, locks[owner]), _title(owner), text)
 
 
 def _title(name: str) -> str:

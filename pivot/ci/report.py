@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from pivot.report import problem_tree
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _SHORT = 64 * 1024
 """Bytes that a short report may have: GitHub bounds all outputs of a job together by 1 MiB."""
 
+_LONGEST = 1000  # characters of a text that is not in a list, in a short report
+
 
 def report_tree(told: Told) -> dict[str, Json]:
     """Say all of it."""
@@ -36,7 +38,7 @@ def report_tree(told: Told) -> dict[str, Json]:
         }
         for row in told.objects
     ]
-    return _tree(told, len(told.stages), len(told.problems)) | {"objects": objects}
+    return _tree(told, max(_sizes(told))) | {"objects": objects}
 
 
 def write_report(told: Told, path: Path) -> None:
@@ -56,17 +58,37 @@ def write_report(told: Told, path: Path) -> None:
 
 
 def short_json(told: Told) -> str:
-    """Say it without objects, and with as many stages and problems as there is room for."""
-    stages, problems = len(told.stages), len(told.problems)
-    while True:
-        tree = _tree(told, stages, problems)
-        text = json.dumps(tree, ensure_ascii=True, separators=(",", ":"))
-        if len(text) <= _SHORT or not (stages or problems):
-            return text if len(text) <= _SHORT else "{}"
-        stages, problems = stages * 2 // 3, problems * 2 // 3
+    """Say it without objects, and with as much of each list as there is room for."""
+    most = max(_sizes(told))
+    text = _compact(_tree(told, most))
+    while len(text) > _SHORT and most:
+        most = most * 2 // 3
+        text = _compact(_tree(told, most))
+    return text if len(text) <= _SHORT else _compact(_tree(_cut(told), 0))
 
 
-def _tree(told: Told, stages: int, problems: int) -> dict[str, Json]:
+def _sizes(told: Told) -> tuple[int, ...]:
+    return len(told.stages), len(told.to_run), len(told.problems), len(told.hints)
+
+
+def _compact(tree: Json) -> str:
+    return json.dumps(tree, ensure_ascii=True, separators=(",", ":"))
+
+
+def _cut(told: Told) -> Told:
+    """Cut what no list holds: nobody writes so much of it, but somebody could."""
+    return replace(
+        told,
+        remote=told.remote[:_LONGEST],
+        url=told.url[:_LONGEST],
+        region=told.region[:_LONGEST],
+        runtime=told.runtime[:_LONGEST],
+        event=told.event and replace(told.event, reason=told.event.reason[:_LONGEST]),
+    )
+
+
+def _tree(told: Told, most: int) -> dict[str, Json]:
+    """Say all but the objects, with the first *most* entries of each list."""
     event = told.event
     hits = [stage.name for stage in told.stages if stage.state is State.HIT]
     return {
@@ -91,14 +113,15 @@ def _tree(told: Told, stages: int, problems: int) -> dict[str, Json]:
         "bytes": told.bytes,
         "seconds": told.seconds,
         "checks": {"sha256": 0, "xxh64_only": told.counts.transferred},
-        "stages": [stage_tree(stage) for stage in told.stages[:stages]],
-        "stages_hit": list(hits[:stages]),
-        "stages_to_run": list(told.to_run[:stages]),
-        "stages_ready": list(told.ready[:stages]),
-        "problems": [problem_tree(problem) for problem in told.problems[:problems]],
-        "hints": list(told.hints[:20]),
+        "stages": [stage_tree(stage) for stage in told.stages[:most]],
+        "stages_hit": list(hits[:most]),
+        "stages_to_run": list(told.to_run[:most]),
+        "stages_ready": list(told.ready[:most]),
+        "problems": [problem_tree(problem) for problem in told.problems[:most]],
+        "hints": list(told.hints[:most]),
         "left_out": {
-            "stages": len(told.stages) - min(stages, len(told.stages)),
-            "problems": len(told.problems) - min(problems, len(told.problems)),
+            "stages": max(0, len(told.stages) - most),
+            "problems": max(0, len(told.problems) - most),
+            "hints": max(0, len(told.hints) - most),
         },
     }

@@ -12,12 +12,14 @@ from pivot.report import human_size
 from pivot.stage_states import State
 
 if TYPE_CHECKING:
-    from pivot.ci.told import Told
+    from collections.abc import Iterator
 
-_MOST_ROWS = 200
-_MOST_FILES = 200
+    from pivot.ci.told import Told
+    from pivot.results import Problem
+
+_MOST_ROWS = 200  # of a table
 _MOST_PROBLEMS = 20
-_MOST_BYTES = 400 * 1024
+_MOST_BYTES = 512 * 1024  # GitHub drops a summary of 1 MiB, and some below, without a word
 _COMMENT_BYTES = 60_000
 
 _SIGNS = {
@@ -43,62 +45,78 @@ def comment_body(told: Told, mark: str) -> str:
 
 
 def _fit(told: Told, most: int) -> str:
-    """Write as much as fits: what is folded away goes first, then rows of the table."""
+    """Write as many rows as there is room for."""
     rows = _MOST_ROWS
-    parts = [_graph(told), _problems(told), _files(told)]
-    while True:
-        text = "\n".join([*_verdict(told), *_stages(told, rows), *_joined(parts), *_next(told)])
-        if len(text.encode()) <= most or (not parts and rows == 0):
-            return text[:most]
-        if parts:
-            parts.pop()
-        else:
-            rows //= 2
+    text = _write(told, rows)
+    while len(text.encode()) > most and rows:
+        rows //= 2
+        text = _write(told, rows)
+    return text
 
 
-def _joined(parts: list[list[str]]) -> list[str]:
-    return [line for part in parts if part for line in (*part, "")]
+def _write(told: Told, rows: int) -> str:
+    parts = (
+        _verdict(told),
+        _stages(told, rows),
+        _graph(told),
+        _files(told, rows),
+        _problems(told, rows),
+        _next(told),
+    )
+    return "\n".join(line for part in parts if part for line in (*part, ""))
 
 
 def _verdict(told: Told) -> list[str]:
     where = f" · {plain(told.remote)}" if told.remote else ""
     title = f"### {_SIGNS[told.status]} pivot {told.command}{where}: {told.status}"
-    return [title, "", _sentence(told), ""]
+    return [title, "", _sentence(told)]
 
 
 def _sentence(told: Told) -> str:
+    if told.status in {Status.UNTRUSTED, Status.NO_CREDENTIALS}:
+        said = plain(told.problems[0].message, longest=500) if told.problems else "no credentials"
+        return f"Nothing was moved: {said}."
+    facts = f"{', '.join(_facts(told)) or 'Nothing to do'}, in {told.seconds:.1f} s."
+    if told.status is Status.FAILED:
+        return f"Exit code {int(told.raw)}: {MEANINGS[told.raw]}. {facts}"
+    return facts
+
+
+def _facts(told: Told) -> Iterator[str]:
     counts = told.counts
-    match told.status:
-        case Status.UNTRUSTED | Status.NO_CREDENTIALS:
-            said = plain(told.problems[0].message, longest=500) if told.problems else ""
-            return f"Nothing was moved: {said}."
-        case Status.FAILED:
-            return f"Exit code {int(told.raw)}: {MEANINGS[told.raw]}."
-    facts = []
-    if told.status is Status.DRY_RUN:
-        facts.append(f"{counts.would_transfer} objects would be copied ({human_size(told.bytes)})")
+    size = human_size(told.bytes)
+    if told.status is Status.DRY_RUN or counts.would_transfer:
+        yield f"{_many(counts.would_transfer, 'object')} would be copied ({size})"
     elif told.command in {"push", "pull", "fetch"}:
-        facts.append(f"{counts.transferred} objects copied ({human_size(told.bytes)})")
-        facts.append(f"{counts.skipped} were there")
+        yield f"{_many(counts.transferred, 'object')} copied ({size})"
+    if told.command in {"push", "pull", "fetch", "verify"}:
+        yield f"{counts.skipped} {'was' if counts.skipped == 1 else 'were'} there"
     if counts.restored:
-        facts.append(f"{counts.restored} files restored")
+        yield f"{_many(counts.restored, 'file')} restored"
     if counts.missing:
-        facts.append(f"**{counts.missing} objects missing**")
+        yield f"**{_many(counts.missing, 'object')} missing**"
     if counts.failed:
-        facts.append(f"**{counts.failed} objects failed**")
+        yield f"**{_many(counts.failed, 'object')} failed**"
     if told.runs:
-        facts.append(f"{len(told.to_run)} stages have to run, {len(told.ready)} can run now")
+        verb = "has" if len(told.to_run) == 1 else "have"
+        yield f"{_many(len(told.to_run), 'stage')} {verb} to run, {len(told.ready)} can run now"
     if counts.transferred:
-        facts.append(f"{counts.transferred} verified by xxh64")
-    return f"{', '.join(facts) or 'Nothing to do'}, in {told.seconds:.1f} s."
+        yield f"{counts.transferred} verified by xxh64"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _more(total: int, shown: int, where: str = "") -> list[str]:
+    return ["", f"… and {total - shown} more{where}"] if total > shown else []
 
 
 def _stages(told: Told, most: int) -> list[str]:
-    if not told.stages or not most:
+    if not told.stages:
         return []
     # what needs a look comes first
-    calm = {State.HIT}
-    ordered = sorted(told.stages, key=lambda stage: stage.state in calm)
+    ordered = sorted(told.stages, key=lambda stage: stage.state is State.HIT)
     rows = [
         (
             plain(stage.name),
@@ -110,9 +128,7 @@ def _stages(told: Told, most: int) -> list[str]:
         for stage in ordered[:most]
     ]
     lines = table(("Stage", "State", "Objects", "Size", "Reason"), rows)
-    if len(ordered) > most:
-        lines += ["", f"… and {len(ordered) - most} more"]
-    return [*lines, ""]
+    return [*lines, *_more(len(ordered), len(rows))]
 
 
 def _graph(told: Told) -> list[str]:
@@ -124,25 +140,12 @@ def _graph(told: Told) -> list[str]:
     return folded("Pipeline", ["```mermaid", drawn, "```"])
 
 
-def _problems(told: Told) -> list[str]:
-    if not told.problems or told.status in {Status.UNTRUSTED, Status.NO_CREDENTIALS}:
+def _files(told: Told, most: int) -> list[str]:
+    """List what was not there before; what went wrong comes first."""
+    listed = [row for row in told.objects if row.state is not ObjectState.PRESENT]
+    if not listed:
         return []
-    shown = told.problems[:_MOST_PROBLEMS]
-    lines = [
-        f"- {plain(f'{p.path}: {p.message}' if p.path else p.message, longest=400)}" for p in shown
-    ]
-    if len(told.problems) > len(shown):
-        lines.append(f"- … and {len(told.problems) - len(shown)} more, in the report")
-    if told.final is not ExitCode.DONE:
-        return ["**What went wrong**", "", *lines]
-    return folded(f"Problems ({len(told.problems)})", lines)
-
-
-def _files(told: Told) -> list[str]:
-    quiet = {ObjectState.PRESENT}
-    told_of = [row for row in told.objects if row.state not in quiet]
-    if not told_of:
-        return []
+    bad = {ObjectState.MISSING, ObjectState.FAILED}
     rows = [
         (
             plain(row.path),
@@ -150,15 +153,33 @@ def _files(told: Told) -> list[str]:
             "" if row.size is None else human_size(row.size),
             plain(row.stage),
         )
-        for row in told_of[:_MOST_FILES]
+        for row in sorted(listed, key=lambda row: row.state not in bad)[:most]
     ]
     lines = table(("File", "State", "Size", "Stage"), rows)
-    if len(told_of) > len(rows):
-        lines += ["", f"… and {len(told_of) - len(rows)} more, in the report"]
-    return folded(f"Files ({len(told_of)})", lines)
+    more = _more(len(listed), len(rows), ", in the report")
+    return folded(f"Files ({len(listed)})", [*lines, *more])
+
+
+def _problems(told: Told, most: int) -> list[str]:
+    """List problems, unless they are in the first sentence; what stopped all comes first."""
+    if not told.problems or told.status in {Status.UNTRUSTED, Status.NO_CREDENTIALS}:
+        return []
+    ordered = sorted(told.problems, key=lambda problem: bool(problem.path))
+    shown = ordered[: min(most, _MOST_PROBLEMS)]
+    lines = [f"- {plain(_saying(problem), longest=400)}" for problem in shown]
+    lines += _more(len(ordered), len(shown), ", in the report")
+    if told.final is not ExitCode.DONE:
+        return ["**What went wrong**", "", *lines]
+    return folded(f"Problems ({len(ordered)})", lines)
+
+
+def _saying(problem: Problem) -> str:
+    message = problem.message.replace("\n", "; ")  # of pipeline files, it has many lines
+    named = problem.path and problem.path not in message
+    return f"{problem.path}: {message}" if named else message
 
 
 def _next(told: Told) -> list[str]:
     if not told.hints:
         return []
-    return [f"Next: {plain(told.hints[0], longest=400)}", ""]
+    return [f"Next: {plain(told.hints[0], longest=400)}"]
