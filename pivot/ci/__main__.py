@@ -26,7 +26,8 @@ def main() -> NoReturn:
     try:
         host = open_host(os.environ, sys.stdout)
     except UsageError as error:
-        sys.exit(f"Error: {error.message}\nTip: {error.hint}" if error.hint else error.message)
+        print(f"Error: {error.message}\nTip: {error.hint}", file=sys.stderr)  # noqa: T201
+        sys.exit(error.code)
     code = run(host, os.environ, sys.stdout)
     sys.stdout.flush()
     os._exit(code)  # transfers that are still under way are not waited for
