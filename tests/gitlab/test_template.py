@@ -24,6 +24,7 @@ from tests.servers import S3Server
 
 HERE = Path(__file__).parent
 PLACE = ROOT / ".venv-gitlab"
+COLOUR = re.compile("\x1b\\[[0-9;]*m")
 
 
 @pytest.fixture(name="program", scope="session")
@@ -89,7 +90,7 @@ class Project:
             text=True,
             timeout=120,
         )
-        return Done(done.returncode, done.stdout, done.stderr)
+        return Done(done.returncode, COLOUR.sub("", done.stdout), COLOUR.sub("", done.stderr))
 
     def run(self, server: S3Server) -> Done:
         """Run the pipeline here, with what GitLab would say of it."""
@@ -177,4 +178,4 @@ def test_a_miss_fails_the_job_where_it_is_told_to(
     done = gitlab.run(server)
 
     assert done.code != 0
-    assert re.search(r"FAIL +3\b", done.out), done
+    assert re.search(r"FAIL +3\b", done.err), done
