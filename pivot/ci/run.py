@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import time
+import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,6 +52,7 @@ _SECRETS = (
     "PIVOT_ID_TOKEN",
 )
 _ERRORS_SHOWN = 5
+_REPORT_IT = "this is a fault of pivot-remote: run the job in debug mode, and report what it prints"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +122,6 @@ def _undisturbed() -> Iterator[None]:
 def _conduct(job: Job) -> Told:
     """Do what is asked for, and tell what came of it, also of an end before its time."""
     try:
-        if refuses(job.inputs, job.host.event):
-            return _refused(job)
         with deadline(job.inputs.timeout):
             return _carry_out(job)
     except TimedOut as stop:
@@ -132,9 +132,15 @@ def _conduct(job: Job) -> Told:
         return _ended(job, error)
     except OSError as error:
         return _ended(job, local_error(error))
+    except Exception as error:  # noqa: BLE001  a fault of ours: later steps read outputs all the same
+        if job.host.debug:
+            traceback.print_exc()
+        return _ended(job, PivotError(f"{type(error).__name__}: {error}", hint=_REPORT_IT))
 
 
 def _carry_out(job: Job) -> Told:
+    if refuses(job.inputs, job.host.event):
+        return _refused(job)
     project = _find_project(job)
     home = Path(job.environment.get("HOME") or os.path.expanduser("~"))
     config = load_config(project, user_config(home))

@@ -258,6 +258,38 @@ def test_a_strangers_pull_without_credentials_is_skipped(
     assert "no AWS credentials found" in own.log
 
 
+def test_a_strangers_job_has_no_token_for_a_role(clone: Path, tmp_path: Path) -> None:
+    runner = Runner(clone, tmp_path / "runner", {"AWS_REGION": "us-east-1"})
+    role = {"role_to_assume": "arn:aws:iam::123456789012:role/pivot-read"}
+
+    fork = runner("pull", event="pull_request", payload=pull_request_event(FORK), **role)
+    own = runner("pull", **role)
+
+    assert_told(fork, 0, "skipped-no-credentials", raw=4)
+    assert_told(own, 4, "failed")
+    assert "permissions: id-token: write" in own.log
+
+
+def test_a_role_needs_a_region(runner: Runner) -> None:
+    step = runner(
+        "pull",
+        variables={"AWS_REGION": ""},
+        role_to_assume="arn:aws:iam::123456789012:role/pivot-read",
+    )
+    assert_told(step, 2, "failed")
+    assert "role-to-assume: needs aws-region" in step.log
+
+
+def test_a_report_that_cannot_be_written_is_a_warning(runner: Runner, clone: Path) -> None:
+    (clone / "file").write_text("")
+
+    step = runner("pull", report_file="file/report.json")
+
+    assert step.code == 0, step.done
+    assert step.outputs["status"] == "miss"
+    assert any("the report cannot be written" in text for text in step.commands("warning"))
+
+
 @pytest.mark.usefixtures("pushed")
 def test_a_strangers_pull_with_credentials_is_a_pull(runner: Runner) -> None:
     step = runner("pull", event="pull_request", payload=pull_request_event(FORK))
