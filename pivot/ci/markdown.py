@@ -18,7 +18,7 @@ _LIVELY = re.compile(
     r"@(?=\S)"  # a mention, an address
     r"|\\#(?=\w)|gh\\-(?=\d)"  # an issue
     r"|www(?=\.)|(?:https?|ftp)(?=\\:)"  # a link
-    r"|\\:(?=(?:\w|\\[+\-_])+\\:)",  # an emoji
+    r"|\\:(?=(?:\w|\\[+\-_])+(?:\\:|$))",  # an emoji, also with a colon of ours
     re.IGNORECASE,
 )
 """What GitHub makes something of although it is escaped."""
