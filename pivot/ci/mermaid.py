@@ -30,6 +30,8 @@ _CLASSES = {
     State.UNKNOWN: "fill:#e9ecef,stroke:#868e96,color:#343a40",
 }
 _FOLDED = "\0folded"
+_LIVELY = "\\:$ﬂ¶"
+_APART = f"#{0x200B};"
 
 
 def flowchart(stages: Sequence[StageState]) -> str | None:
@@ -77,9 +79,15 @@ def _lines(stages: Sequence[StageState]) -> Iterator[str]:
 def _label(name: str) -> str:
     """Write a name so that only letters, digits and blanks stand for themselves.
 
-    Mermaid knows characters by number as `#35;`.
+    Mermaid knows characters by number as `#35;`. Of some it makes something even so: a line end of
+    `\\n`, an icon of `fa:fa-car`, a formula of `$$x$$`, a character of `ﬂ°°35¶ß`. A space of no
+    width behind the first character is in its way.
     """
     name = printable(name).strip()
     if len(name) > _LONGEST:
         name = f"{name[: _LONGEST - 1]}…"
-    return re.sub(r"[^A-Za-z0-9 ]", lambda found: f"#{ord(found[0])};", name)
+    return re.sub(
+        r"[^A-Za-z0-9 ]",
+        lambda found: f"#{ord(found[0])};{_APART if found[0] in _LIVELY else ''}",
+        name,
+    )

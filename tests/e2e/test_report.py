@@ -175,7 +175,20 @@ def test_a_list_that_cannot_be_made_reports_why(
 
 
 @pytest.mark.parametrize(
-    "name", ["report", "config", "remotes", "change", "value", "repro", "stages", "dag", "pipeline"]
+    "name",
+    [
+        "report",
+        "config",
+        "remotes",
+        "change",
+        "value",
+        "repro",
+        "stages",
+        "dag",
+        "pipeline",
+        "status",
+        "ci-report",
+    ],
 )
 def test_the_schemas_explain_all_and_allow_nothing_else(name: str) -> None:
     form = json.loads((SCHEMAS / f"{name}.json").read_text())

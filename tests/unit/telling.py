@@ -56,6 +56,8 @@ HOSTILE = (
     '"]; click s0 "javascript:x"',
     "#quot;",
     "fa:fa-car",
+    "$$x^2$$",
+    "ﬂ°°60¶ßb¶ß",
     "end",
     "\u202egnp.exe",
     "\udcff\ud800",

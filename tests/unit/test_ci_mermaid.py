@@ -18,6 +18,9 @@ CLASS = re.compile(rf"  classDef ({WORDS}) [a-z0-9:,# -]+")
 NODE = re.compile(
     rf'  (s\d+)\["((?:[A-Za-z0-9 ]|#\d+;)*)<br/>({WORDS})"\]:::({WORDS})',
 )
+LIVELY = re.compile(r"\\n|:fa-|\$\$|ﬂ°|¶ß")
+"""What Mermaid makes something of even where each character is a number."""
+
 EDGE = re.compile(r"  (s\d+) --> (s\d+)")
 
 
@@ -35,7 +38,9 @@ class Graph:
                 key, label, word, style = found.groups()
                 assert word == style
                 assert key not in self.nodes
-                self.nodes[key] = (re.sub(r"#(\d+);", lambda m: chr(int(m[1])), label), word)
+                shown = re.sub(r"#(\d+);", lambda m: chr(int(m[1])), label)
+                assert not LIVELY.search(shown), shown
+                self.nodes[key] = (shown.replace("\u200b", ""), word)
             elif found := EDGE.fullmatch(line):
                 one, other = found.groups()
                 self.edges.append((self.nodes[one][0], self.nodes[other][0]))
