@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pivot.ci.markdown import folded, plain, table
@@ -40,8 +41,12 @@ def summary(told: Told) -> str:
 
 
 def comment_body(told: Told, mark: str) -> str:
-    """Write the comment on a pull request: the same, below the line *mark*."""
-    return f"{mark}\n{_fit(told, _COMMENT_BYTES - len(mark.encode()) - 1)}"
+    """Write the comment on a pull request: the same, below the line *mark*.
+
+    It does not say how long the job took: a comment changes only when there is something new.
+    """
+    body = _fit(replace(told, seconds=0), _COMMENT_BYTES - len(mark.encode()) - 1)
+    return f"{mark}\n{body}"
 
 
 def _fit(told: Told, most: int) -> str:
@@ -76,7 +81,8 @@ def _sentence(told: Told) -> str:
     if told.status in {Status.UNTRUSTED, Status.NO_CREDENTIALS}:
         said = plain(told.problems[0].message, longest=500) if told.problems else "no credentials"
         return f"Nothing was moved: {said}."
-    facts = f"{', '.join(_facts(told)) or 'Nothing to do'}, in {told.seconds:.1f} s."
+    took = f", in {told.seconds:.1f} s" if told.seconds else ""
+    facts = f"{', '.join(_facts(told)) or 'Nothing to do'}{took}."
     if told.status is Status.FAILED:
         return f"Exit code {int(told.raw)}: {MEANINGS[told.raw]}. {facts}"
     return facts

@@ -179,10 +179,17 @@ def test_rows_that_are_too_long_make_room_for_the_graph(char: str) -> None:
     assert Page(whole).fences or "too large to be drawn" in whole
 
 
-def test_a_comment_is_the_summary_below_its_mark() -> None:
+def test_a_comment_is_the_summary_below_its_mark_without_the_time() -> None:
     told = missed("a", "b")
 
-    assert comment_body(told, MARK) == f"{MARK}\n{summary(told)}"
+    assert comment_body(told, MARK) == f"{MARK}\n{summary(told)}".replace(", in 1.2 s.", ".")
+
+
+def test_a_comment_says_the_same_however_long_the_job_took() -> None:
+    quick, slow = missed("a", seconds=0.5), missed("a", seconds=99.5)
+
+    assert comment_body(quick, MARK) == comment_body(slow, MARK)
+    assert comment_body(quick, MARK) != comment_body(missed("a", "b"), MARK)
 
 
 def test_a_comment_on_a_huge_project_fits() -> None:
