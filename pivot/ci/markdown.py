@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-!|~&$:\"'=])")
 _LIVELY = re.compile(
-    r"@(?=\S)"  # a mention, an address
+    r"(?<![A-Za-z0-9])@(?=\S)"  # a mention
+    r"|@(?=[\w\\-]*\.)"  # an address
+    r"|@(?=[0-9a-f]{7})"  # a commit of somebody
     r"|\\#(?=\w)|gh\\-(?=\d)"  # an issue
     r"|www(?=\.)|(?:https?|ftp)(?=\\:)"  # a link
     r"|\\:(?=(?:\w|\\[+\-_])+(?:\\:|$))",  # an emoji, also with a colon of ours
     re.IGNORECASE,
 )
-"""What GitHub makes something of although it is escaped."""
+"""What GitHub makes something of although it is escaped; `train@a` is nothing, and stays whole."""
 
 _LONGEST = 200  # characters of one text
 _APART = "\u200b"  # a space of no width: behind it, a word is another one

@@ -17,9 +17,11 @@ _OWN_HTML = re.compile(
 )
 _OWN_MARKUP = {"text", "strong_open", "strong_close"}
 _ALIVE = re.compile(
-    r"@[\w.-]|#[^\W_]|gh-\d|www\.|(https?|ftp)://|:[\w+-]+:|[\w.+-]+@[\w.-]+", re.IGNORECASE
+    r"(?<![A-Za-z0-9])@[\w.-]|@[\w-]*\.\w|@[0-9a-f]{7}|#[^\W_]|gh-\d|www\.|(https?|ftp)://"
+    r"|:[\w+-]+:",
+    re.IGNORECASE,
 )
-"""What GitHub makes a mention, an issue, a link or an emoji of, wherever it stands in text."""
+"""What GitHub makes a mention, an address, a commit, an issue, a link or an emoji of, in any text."""
 
 _APART = "\u200b"
 

@@ -54,8 +54,11 @@ def test_any_text_is_a_paragraph(text: str) -> None:
     assert Page(plain(text)).texts == [shown(text)]
 
 
-def test_what_is_no_mention_can_be_copied() -> None:
-    assert "\u200b" not in plain("data/train-1.csv: object 00ff is not on s3://bucket/p")
+@pytest.mark.parametrize(
+    "text", ["data/train-1.csv: object 00ff is not on s3://bucket/p", "train@linear_1", "a/b@c-d"]
+)
+def test_what_is_no_mention_can_be_copied(text: str) -> None:
+    assert "\u200b" not in plain(text)
 
 
 @pytest.mark.parametrize(("longest", "seen"), [(5, "abcd…"), (6, "abcdef")])
