@@ -59,7 +59,7 @@ def write_report(told: Told, path: Path) -> None:
 
 def short_json(told: Told) -> str:
     """Say it without objects, and with as much of each list as there is room for."""
-    most = max(_sizes(told))
+    most = min(max(_sizes(told)), _SHORT // len('"a",'))
     text = _compact(_tree(told, most))
     while len(text) > _SHORT and most:
         most = most * 2 // 3
