@@ -21,7 +21,7 @@ _ALIVE = re.compile(
     r"|:[\w+-]+:",
     re.IGNORECASE,
 )
-"""What GitHub makes a mention, an address, a commit, an issue, a link or an emoji of, in any text."""
+"""What GitHub makes a mention, an address, a commit, an issue, a link or an emoji of."""
 
 _APART = "\u200b"
 
