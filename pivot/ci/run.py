@@ -187,11 +187,15 @@ def _told(job: Job, answer: Answer, project: Project) -> Told:
         objects=answer.objects,
         problems=answer.problems,
         hints=tuple(dict.fromkeys(p.hint for p in answer.problems if p.hint)),
-        project=os.path.relpath(project.root, os.path.realpath(job.host.workspace)).removeprefix(
-            "."
-        ),
+        project=_below(project.root, job.host.workspace),
         quiet=job.inputs.on_miss == "ignore",
     )
+
+
+def _below(root: Path, workspace: Path) -> str:
+    """Say where *root* is in *workspace*; empty for the workspace itself."""
+    path = os.path.relpath(root, os.path.realpath(workspace))
+    return "" if path == "." else path
 
 
 def _refused(job: Job) -> Told:
@@ -301,7 +305,8 @@ def _say(job: Job, told: Told, stream: TextIO) -> None:
     elif told.final is not ExitCode.DONE:
         general = [problem for problem in told.problems if not problem.path]
         for problem in general[:_ERRORS_SHOWN]:
-            host.error(printable(problem.message), title=f"pivot {told.command}")
+            said = "\n".join(map(printable, problem.message.split("\n")))
+            host.error(said, title=f"pivot {told.command}")
     if job.inputs.annotations:
         for note in notes.lock_notes(told):
             say = host.error if note.level == "error" else host.warning

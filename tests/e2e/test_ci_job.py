@@ -217,13 +217,13 @@ def test_a_project_in_a_subdirectory(project: Path, tmp_path: Path, server: S3Se
 def test_annotations_name_the_lock_from_the_workspace(
     project: Path, tmp_path: Path, server: S3Server
 ) -> None:
-    without_cache(project, tmp_path / "repo/sub")
+    without_cache(project, tmp_path / "repo/.sub")
     runner = Runner(tmp_path / "repo", tmp_path / "runner", server.environment())
 
-    step = runner("pull", working_directory="sub")
+    step = runner("pull", working_directory=".sub")
 
     assert_told(step, 0, "miss", raw=3)
-    assert "file=sub/.pivot/stages/make/a.lock" in step.log
+    assert "file=.sub/.pivot/stages/make/a.lock" in step.log
 
 
 def test_a_strangers_push_is_refused_whatever_the_credentials(
