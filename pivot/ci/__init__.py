@@ -10,6 +10,6 @@ moved is moved by the use cases of the command line; here is only what a CI job 
 - `use_cases` do what it is for; `outcome` counts what came of it; `told` is all that a job tells
 - the faces of that, all pure: `report`, `outputs`, `summary` (with `markdown` and `mermaid`),
   `notes` on lock files
-- `run` is the whole job
+- `run` is the whole `job`, and `publish` tells what it came to
 - `bootstrap` installs what the program needs, where it runs without its image
 """

@@ -7,14 +7,16 @@ import os
 import signal
 import time
 import traceback
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pivot import __version__
-from pivot.ci import comment, notes, outputs, report, summary
+from pivot.ci import outputs
 from pivot.ci.inputs import read_inputs
+from pivot.ci.job import Job
 from pivot.ci.policy import configure, final_code, judge, refuses, resolve
+from pivot.ci.publish import publish
 from pivot.ci.told import Counts, Status, Told
 from pivot.ci.use_cases import Answer, perform
 from pivot.config import load_config
@@ -30,7 +32,6 @@ from pivot.errors import (
 )
 from pivot.progress import LineMeter, VerboseMeter
 from pivot.project import find_project, user_config
-from pivot.report import OnMiss, printable, problem_lines
 from pivot.results import Problem, exit_code
 from pivot.session import Session
 
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
     from pivot.aws import Credentials
     from pivot.ci.host import Host
-    from pivot.ci.inputs import Inputs
     from pivot.project import Project
 
 _SECRETS = (
@@ -51,39 +51,7 @@ _SECRETS = (
     "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
     "PIVOT_ID_TOKEN",
 )
-_ERRORS_SHOWN = 5
 _REPORT_IT = "this is a fault of pivot-remote: run the job in debug mode, and report what it prints"
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A job that has begun: what it is told to do, and where it runs."""
-
-    inputs: Inputs
-    host: Host
-    environment: Mapping[str, str]
-    meter: LineMeter
-    began: float
-
-    @property
-    def runtime(self) -> str:
-        """What the program runs in, as who started it says."""
-        return self.environment.get("PIVOT_RUNTIME", "python")
-
-    def tell(self, status: Status, raw: ExitCode, final: ExitCode) -> Told:
-        """Begin to tell: what is true of every end."""
-        return Told(
-            command=self.inputs.command,
-            status=status,
-            raw=raw,
-            final=final,
-            event=self.host.event,
-            runtime=self.runtime,
-            version=__version__,
-            region=self.inputs.aws_region or self.environment.get("AWS_REGION", ""),
-            remote=self.inputs.remote or "",
-            seconds=round(time.monotonic() - self.began, 3),
-        )
 
 
 def run(host: Host, environment: Mapping[str, str], stream: TextIO) -> ExitCode:
@@ -104,7 +72,7 @@ def run(host: Host, environment: Mapping[str, str], stream: TextIO) -> ExitCode:
     job = Job(resolve(inputs, host.event), host, environment, meter, began)
     told = _conduct(job)
     with _undisturbed():
-        return _publish(job, told, stream)
+        return publish(job, told, stream)
 
 
 @contextlib.contextmanager
@@ -264,58 +232,3 @@ def _role(job: Job) -> Callable[[], Credentials] | None:
     if not region:
         raise UsageError("role-to-assume: needs aws-region, where its credentials are asked for")
     return find_role_credentials(job.environment, role, region=region, mask=job.host.mask)
-
-
-def _publish(job: Job, told: Told, stream: TextIO) -> ExitCode:
-    """Tell it in all the ways that the job has; none of them changes the exit code."""
-    inputs, host = job.inputs, job.host
-    _say(job, told, stream)
-    path = _report_path(job)
-    try:
-        report.write_report(told, path)
-    except OSError as error:
-        host.warning(f"the report cannot be written: {local_error(error, path).message}")
-    host.outputs(outputs.output_values(told, path))
-    if inputs.summary:
-        host.summary(summary.summary(told))
-    cut = told.raw in {ExitCode.INTERRUPTED, ExitCode.TIMED_OUT}
-    if inputs.comment != "off" and inputs.github_token and not cut:
-        notice = comment.post_comment(
-            job.environment,
-            inputs.github_token,
-            host.event,
-            mark=inputs.comment_id or f"{host.job}/{inputs.command}",
-            body=lambda mark: summary.comment_body(told, mark),
-            mode=inputs.comment,
-        )
-        if notice:
-            host.notice(notice)
-    return told.final
-
-
-def _say(job: Job, told: Told, stream: TextIO) -> None:
-    """Print problems and annotate lock files; what is soft is a warning."""
-    host = job.host
-    with host.raw():
-        for line in problem_lines(told.problems, OnMiss(job.inputs.on_miss)):
-            print(line, file=stream, flush=True)
-    if told.status in {Status.UNTRUSTED, Status.NO_CREDENTIALS}:
-        say = host.warning if told.status is Status.UNTRUSTED else host.notice
-        say(f"pivot {told.command}: {told.problems[0].message}")
-    elif told.final is not ExitCode.DONE:
-        general = [problem for problem in told.problems if not problem.path]
-        for problem in general[:_ERRORS_SHOWN]:
-            said = "\n".join(map(printable, problem.message.split("\n")))
-            host.error(said, title=f"pivot {told.command}")
-    if job.inputs.annotations:
-        for note in notes.lock_notes(told):
-            say = host.error if note.level == "error" else host.warning
-            say(note.text, file=note.file, title=note.title)
-    if warning := outputs.matrix_warning(told):
-        host.warning(warning)
-
-
-def _report_path(job: Job) -> Path:
-    if job.inputs.report_file:
-        return job.host.workspace / job.inputs.working_directory / job.inputs.report_file
-    return job.host.temporary / f"pivot-report-{os.getpid()}.json"
