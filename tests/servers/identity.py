@@ -23,10 +23,14 @@ BEARER = "bearer-canary"
 
 
 class Issuer:
-    """Signs tokens for jobs that ask with the right bearer; *tokens* are those it gave."""
+    """Signs tokens for jobs that ask with the right bearer; *tokens* are those it gave.
+
+    They say that the job is *subject*.
+    """
 
     def __init__(self) -> None:
         self.url = ""
+        self.subject = "repo:lab/pipeline:ref:refs/heads/main"
         self.tokens: list[str] = []
         self.asked: list[Asked] = []
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -100,7 +104,7 @@ class Issuer:
         now = int(time.time())
         claims = {
             "iss": self.url,
-            "sub": "repo:lab/pipeline:ref:refs/heads/main",
+            "sub": self.subject,
             "aud": audience,
             "iat": now,
             "nbf": now,
