@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pivot.lockfile import StageLock
-    from pivot.objects import Output
+    from pivot.objects import Digest, Output
     from pivot.observer import Observer
     from pivot.references import Documents
     from pivot.repro.supplies import Supplies
@@ -40,6 +40,8 @@ class LockStates:
         self._documents = documents
         self._observer = observer
         self._supplies = supplies
+        self.lost: set[Digest] = set()
+        """The objects that can be had nowhere, as far as was looked."""
         self._states = dict(known)
         self._recorded: dict[str, Output] = {}
         for lock in documents.locks:
@@ -117,7 +119,7 @@ class LockStates:
     def _count(self, entries: Sequence[Reference]) -> tuple[int, int, int]:
         """Count the objects of *entries*, their bytes, and those that can be had nowhere."""
         digests: dict[str, int] = {}
-        missing = 0
+        gone: set[Digest] = set()
         for entry in entries:
             for file in files_of(entry.output):
                 held = self._supplies.size(file.digest)
@@ -125,5 +127,6 @@ class LockStates:
             now = self._observer.look(entry.output.path)
             in_place = now is not None and now.digest == entry.output.digest
             if not in_place and self._supplies.has(entry.output) is Has.NOWHERE:
-                missing += self._supplies.lacks(entry.output)
-        return len(digests), sum(digests.values()), missing
+                gone |= self._supplies.lacks(entry.output)
+        self.lost |= gone
+        return len(digests), sum(digests.values()), len(gone)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from pivot.cache import Cache
     from pivot.config import RemoteSettings
+    from pivot.lockfile import StageLock
+    from pivot.objects import Digest, Output
     from pivot.references import Documents
     from pivot.repro.results import StageResult
     from pivot.session import Session
@@ -35,13 +37,15 @@ if TYPE_CHECKING:
 class Status:
     """Every chosen stage, each after those that it needs, then tracked data.
 
-    *remote* is the name of the remote that was asked; empty if none was.
+    *remote* is the name of the remote that was asked; empty if none was. *lost* are the objects
+    that can be had nowhere, each once.
     """
 
     stages: tuple[StageState, ...]
     problems: tuple[Problem, ...] = ()
     remote: str = ""
     url: str = ""
+    lost: frozenset[Digest] = frozenset()
 
     @property
     def hit(self) -> tuple[str, ...]:
@@ -125,16 +129,20 @@ def _look(
 ) -> Status:
     stages: dict[str, StageState] = {}
     problems: list[Problem] = []
+    lost: set[Digest] = set()
     runnable = False
     if documents.paths.pipelines:
         options = Options(
             allow_missing=settings is not None, remote=None if settings is None else settings.name
         )
         run = prepare(session, documents, targets, options=options, cache=cache, watcher=Watcher())
+        locks = {lock.stage: lock for lock in documents.locks}
         for result in run.preview().stages:
             if not (run.pipeline.stages[result.stage].foreign and result.error is None):
-                state = _of_stage(run, result, documents, cache)
-                stages[result.stage] = state
+                lock = locks.get(result.stage)
+                gone = _gone(run, result, lock)
+                lost |= gone
+                stages[result.stage] = _of_stage(run, result, lock, cache, len(gone))
                 problems += _problems(result)
         runnable = True
     chosen = _chosen(session, documents, targets, stages, runnable=runnable)
@@ -145,7 +153,8 @@ def _look(
     if settings is None:  # what is not here may well be on a remote
         return Status(tuple(found), tuple(problems))
     problems += _missing(found)
-    return Status(tuple(found), tuple(problems), settings.name, settings.url)
+    nowhere = frozenset(lost | others.lost)
+    return Status(tuple(found), tuple(problems), settings.name, settings.url, nowhere)
 
 
 def _chosen(
@@ -167,16 +176,26 @@ def _chosen(
     return [entry for entry in entries if not (entry.is_stage and entry.owner in known)]
 
 
-def _of_stage(run: Run, result: StageResult, documents: Documents, cache: Cache) -> StageState:
+def _recorded(lock: StageLock | None) -> list[Output]:
+    return [] if lock is None else [*lock.outputs, *lock.undecided]
+
+
+def _gone(run: Run, result: StageResult, lock: StageLock | None) -> set[Digest]:
+    """List the objects for the lack of which alone a stage has to run."""
+    lost = set(result.decision.lost)
+    outputs = (output for output in _recorded(lock) if output.path in lost)
+    return {digest for output in outputs for digest in run.supplies.lacks(output)}
+
+
+def _of_stage(
+    run: Run, result: StageResult, lock: StageLock | None, cache: Cache, missing: int
+) -> StageState:
     """Say where a stage of the pipeline stands, from what `repro` decided about it."""
     name, decision = result.stage, result.decision
-    lock = next((lock for lock in documents.locks if lock.stage == name), None)
-    recorded = [] if lock is None else [*lock.outputs, *lock.undecided]
+    recorded = _recorded(lock)
     references = [Reference(o, name, "", is_stage=True) for o in recorded]
     wanted = list_wanted(references)
     held = cache.stat(wanted)
-    lost = [output for output in recorded if output.path in decision.lost]
-    missing = sum(run.supplies.lacks(output) for output in lost)
     total = len({file.digest for output in recorded for file in files_of(output)})
     if result.error is not None:
         state = State.UNKNOWN
@@ -202,11 +221,9 @@ def _of_stage(run: Run, result: StageResult, documents: Documents, cache: Cache)
 
 def _problems(result: StageResult) -> list[Problem]:
     error = result.error
-    return (
-        []
-        if error is None
-        else [Problem(error.code, error.message, error.hint, owner=result.stage)]
-    )
+    if error is None:
+        return []
+    return [Problem(error.code, error.message, error.hint, owner=result.stage)]
 
 
 def _missing(states: Iterable[StageState]) -> list[Problem]:

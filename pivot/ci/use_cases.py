@@ -108,7 +108,7 @@ def _status(session: Session, inputs: Inputs) -> Answer:
         status = Status.FAILED
     return Answer(
         lines=status_text(found).out,
-        counts=Counts(missing=sum(stage.missing for stage in found.stages)),
+        counts=Counts(missing=len(found.lost)),
         problems=found.problems,
         had=hits,
         status=status if found.stages else Status.NOTHING_TO_DO,

@@ -65,11 +65,11 @@ class Supplies:
             return Has.NOWHERE
         return Has.ACCEPTED if self._accept else Has.REMOTE
 
-    def lacks(self, output: Output) -> int:
-        """Count the objects of *output* that nobody has who was asked."""
+    def lacks(self, output: Output) -> set[Digest]:
+        """List the objects of *output* that nobody has who was asked."""
         kept = self._kept or frozenset()
         digests = {file.digest for file in files_of(output)}
-        return sum(digest not in self._cached and digest not in kept for digest in digests)
+        return {digest for digest in digests if digest not in self._cached and digest not in kept}
 
     def size(self, digest: Digest) -> int | None:
         """Say how large an object of the cache is."""
