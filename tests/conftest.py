@@ -13,15 +13,20 @@ from pathlib import Path
 
 import pytest
 
+from tests import memory
 from tests.servers import S3Server, seaweedfs
 
 ROOT = Path(__file__).parent.parent
 
 
 def pytest_configure() -> None:
-    """Hear Ctrl-C also where we were started deaf to it, as a background job of a shell is."""
+    """Hear Ctrl-C also where we were started deaf to it, as a background job of a shell is.
+
+    A test that would take all memory is ended before the machine stands still.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    memory.watch()
 
 
 @dataclass(frozen=True, slots=True)
