@@ -101,13 +101,13 @@ def for_each(items: Iterable[Item], act: Callable[[Item], None], *, jobs: int) -
     """
     crew = _Crew(iter(items), act)
     threads = []
-    for number in range(jobs):
-        thread = threading.Thread(target=crew.work, name=f"transfer-{number}", daemon=True)
-        thread.start()
-        threads.append(thread)
-        if crew.exhausted:
-            break
-    try:
+    try:  # an interrupt may come before all of them are started
+        for number in range(jobs):
+            thread = threading.Thread(target=crew.work, name=f"transfer-{number}", daemon=True)
+            thread.start()
+            threads.append(thread)
+            if crew.exhausted:
+                break
         for thread in threads:
             thread.join()
     except BaseException:

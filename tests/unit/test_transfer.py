@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from itertools import count
 
@@ -215,10 +216,30 @@ def test_an_interrupt_of_the_caller_is_heard_while_calls_block() -> None:
 
     threading.Thread(target=interrupt, daemon=True).start()
     with pytest.raises(KeyboardInterrupt):
-        for_each(count(), act, jobs=1)
+        for_each(range(1000), act, jobs=1)
 
     assert done == []
     over.set()
+
+
+def test_an_interrupt_while_threads_are_started_stops_those_that_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start = threading.Thread.start
+    started: list[threading.Thread] = []
+
+    def start_one(thread: threading.Thread) -> None:
+        if started:
+            raise KeyboardInterrupt
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_one)
+    with pytest.raises(KeyboardInterrupt):
+        for_each(count(), lambda _: time.sleep(0.001), jobs=4)
+
+    started[0].join(30)
+    assert not started[0].is_alive()
 
 
 def test_the_plain_meter_takes_whatever_it_is_told() -> None:
