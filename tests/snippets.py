@@ -90,9 +90,9 @@ def steps(text: str) -> Iterator[dict[str, Any]]:
 
 
 def document(name: str) -> dict[str, Any]:
-    """Read the JSON that docs/ci.md shows after it has named the file *name*."""
+    """Read the JSON that the README shows after it has named the file *name*."""
     shown = rf"`{re.escape(name)}`, .*?^```json\n(.*?)^```$"
-    found = re.search(shown, read("docs/ci.md"), re.MULTILINE | re.DOTALL)
+    found = re.search(shown, read("README.md"), re.MULTILINE | re.DOTALL)
     assert found, name
     tree: dict[str, Any] = json.loads(found[1])
     return tree

@@ -1,4 +1,4 @@
-"""The two roles of docs/ci.md, for SeaweedFS, which judges by the same documents."""
+"""The two roles of the README, for SeaweedFS, which judges by the same documents."""
 
 from __future__ import annotations
 

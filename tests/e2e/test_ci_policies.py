@@ -1,4 +1,4 @@
-"""The policies of docs/ci.md suffice, and allow no more, where they are really enforced."""
+"""The policies of the README suffice, and allow no more, where they are really enforced."""
 
 from __future__ import annotations
 

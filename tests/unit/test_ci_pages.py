@@ -111,7 +111,7 @@ def test_inputs_are_those_of_the_action() -> None:
 
 
 def test_inputs_of_the_template_are_those_it_has() -> None:
-    (gitlab,) = (s for s in snippets("yaml", "docs/ci.md") if s.text.startswith("include:"))
+    (gitlab,) = (s for s in snippets("yaml", "README.md") if s.text.startswith("include:"))
     template = (ROOT / "templates/pivot/template.yml").read_text()
     known = yaml.safe_load(template.partition("\n---\n")[0])["spec"]["inputs"]
     (include,) = yaml.safe_load(gitlab.text)["include"]
@@ -187,7 +187,7 @@ def test_trust_is_bound_to_repository_and_audience(name: str) -> None:
 
 def test_commands_for_aws_are_those_of_its_api() -> None:
     """Read them as the AWS command line does, and hold them to the description of the service."""
-    lines = [line for s in snippets("sh", "docs/ci.md") for line in s.text.splitlines()]
+    lines = [line for s in snippets("sh", "README.md") for line in s.text.splitlines()]
     commands = [shlex.split(line)[1:] for line in lines if line.startswith("aws ")]
     iam = botocore.session.Session().get_service_model("iam")
     for service, command, *words in commands:
@@ -214,7 +214,7 @@ def kebab(name: str) -> str:
 
 
 def test_the_roles_of_the_pages_are_those_that_are_made() -> None:
-    page = read("docs/ci.md")
+    page = read("README.md")
     made = set(re.findall(r"create-role --role-name (\S+)", page))
     used = {step["with"].get("role-to-assume", "") for _, step in uses()} - {""}
 
@@ -233,7 +233,7 @@ def test_only_the_main_branch_pushes() -> None:
 
 
 def test_the_readme_has_the_three_lines_and_the_workflow() -> None:
-    first, _ = snippets("yaml", "README.md")
+    first, *_ = snippets("yaml", "README.md")
 
     assert len(first.text.splitlines()) == 3
     commands = [s["with"]["command"] for s in steps(model_workflow()) if OURS in s.get("uses", "")]
