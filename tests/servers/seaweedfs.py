@@ -49,7 +49,7 @@ def seaweedfs(directory: Path, roles: Mapping[str, object] | None = None) -> Ite
         *(f"-{part}.port.grpc={port}" for part, port in grpc_ports.items()),
         "-master.telemetry=false",
         "-master.volumeSizeLimitMB=256",
-        "-volume.max=1000",
+        "-volume.max=20000",  # each bucket takes some, and a worker makes hundreds
         "-volume.preStopSeconds=0",
         "-filer",
         # relative to the working directory: the path of a socket has to be short
