@@ -1,7 +1,7 @@
 """Install what the program needs into a virtual environment of the runner, once.
 
 `action.sh` runs this file by its path with any Python that is there; it knows the standard library
-alone. It prints the path of the Python to go on with.
+alone. `where` prints the path of the Python to go on with, and `make` makes it.
 """
 
 from __future__ import annotations
@@ -10,11 +10,18 @@ import hashlib
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import venv
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import FrameType
+    from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 REQUIREMENTS = ROOT / "requirements" / "runtime.txt"
@@ -33,20 +40,29 @@ _KEPT = {
 
 
 def main() -> int:
-    """Print the Python of the environment, which is made unless it is there."""
+    """Print the Python of the environment, or make the environment."""
     place = find_place()
-    python = place / "bin" / "python"
-    if not python.exists():
-        try:
-            make(place)
-        except subprocess.CalledProcessError as error:
-            print(f"pip failed with exit code {error.returncode}", file=sys.stderr)  # noqa: T201
-            return 1
-        except OSError as error:
-            print(f"{error.filename}: {error.strerror}", file=sys.stderr)  # noqa: T201
-            return 1
-    print(python)  # noqa: T201  the answer
+    if sys.argv[1:] == ["where"]:
+        print(place / "bin" / "python")  # noqa: T201  the answer
+        return 0
+    signal.signal(signal.SIGTERM, _end)
+    for name in os.environ.keys() - clean(os.environ).keys():
+        del os.environ[name]
+    try:
+        make(place)
+    except subprocess.CalledProcessError as error:
+        print(f"pip failed with exit code {error.returncode}", file=sys.stderr)  # noqa: T201
+        return 1
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}", file=sys.stderr)  # noqa: T201
+        return 1
     return 0
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    """End by an exception, so that pip is ended and what is half made is removed."""
+    del frame
+    sys.exit(128 + number)
 
 
 def find_place() -> Path:
@@ -64,6 +80,8 @@ def make(place: Path) -> None:
     """Make the environment aside and give it its name when it is whole, first come first served."""
     place.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f"{place.name}.", dir=place.parent))
+    scratch = aside / "tmp"  # where pip leaves what it cannot remove when it is killed
+    scratch.mkdir()
     try:
         venv.create(aside, symlinks=True, with_pip=True)
         pip = [str(aside / "bin" / "python"), "-I", "-m", "pip", "install", "--quiet"]
@@ -71,9 +89,10 @@ def make(place: Path) -> None:
         subprocess.run(  # noqa: S603  our own arguments
             [*pip, "--disable-pip-version-check", *pins, "-r", str(REQUIREMENTS)],
             check=True,
-            env=clean(os.environ.copy()),
+            env=os.environ | {"TMPDIR": str(scratch)},
             stdout=sys.stderr,
         )
+        shutil.rmtree(scratch)
         packages = next(aside.glob("lib/python3.*/site-packages"))
         (packages / "pivot-remote.pth").write_text(f"{ROOT}\n", encoding="utf-8")
         try:
@@ -85,7 +104,7 @@ def make(place: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def clean(environment: dict[str, str]) -> dict[str, str]:
+def clean(environment: Mapping[str, str]) -> dict[str, str]:
     """Leave out what would change what pip and Python do."""
     return {
         name: value

@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import subprocess
-import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.conftest import ROOT, Done, clean_environment
 from tests.e2e.ci import read_outputs
 
-DOCKER = """#!/bin/sh
-# Notes how it was called, and answers as its files say.
+COREUTILS = ("bash", "cat", "dirname", "grep", "id", "mkdir", "uname")
+"""What `action.sh` needs, beside a Python or docker."""
+
+DOCKER = """# Notes how it was called, and answers as its files say.
 here=$(dirname "$0")
 for word; do printf '%s\\0' "$word"; done >>"$here/../docker.calls"
 printf '\\n\\0' >>"$here/../docker.calls"
 case $1 in
     info) cat "$here/../docker.info" 2>/dev/null ;;
     image) [ -e "$here/../docker.image" ] ;;
-    pull) [ -e "$here/../docker.pull" ] ;;
+    pull)
+        if [ -e "$here/../docker.stall" ]; then
+            echo $$ >"$here/../docker.stalled"
+            exec sleep 60
+        fi
+        [ -e "$here/../docker.pull" ]
+        ;;
     run) echo "the image runs"; exit 7 ;;
-esac
-"""
+esac"""
 
 
 @dataclass(frozen=True)
@@ -43,16 +47,32 @@ class Starter:
         self, *, info: str | None = "linux []", image: bool = False, pull: bool = True
     ) -> None:
         """Put a docker on PATH that says *info*, or no engine, and has or can pull the image."""
-        path = self.root / "bin" / "docker"
-        path.write_text(DOCKER)
-        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        write_script(self.root / "bin" / "docker", DOCKER)
         for name, there in (("info", info is not None), ("image", image), ("pull", pull)):
             if there:
                 (self.root / f"docker.{name}").write_text(f"{info}\n")
 
     def __call__(self, *, path: str = "", **variables: str) -> Done:
         """Run it; variables are added to those of a runner."""
-        return run(["bash", str(self.action / "action.sh")], self.environment(path) | variables)
+        with self.start(path=path, **variables) as process:
+            try:
+                out, err = process.communicate(timeout=280)
+            except BaseException:
+                process.kill()
+                raise
+        return Done(process.returncode, out, err)
+
+    def start(self, *, path: str = "", **variables: str) -> subprocess.Popen[str]:
+        """Start it and leave it running."""
+        return subprocess.Popen(
+            ["bash", str(self.action / "action.sh")],
+            cwd=self.workspace,
+            env=self.environment(path) | variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def environment(self, path: str = "") -> dict[str, str]:
         programs = f"{self.root / 'bin'}:{path or os.environ['PATH']}"
@@ -111,26 +131,19 @@ def copy_action(place: Path, *, digest: str = "") -> Path:
     return place
 
 
-def run(command: list[str], environment: Mapping[str, str]) -> Done:
-    done = subprocess.run(
-        command,
-        check=False,
-        cwd=environment["GITHUB_WORKSPACE"],
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
-    return Done(done.returncode, done.stdout, done.stderr)
-
-
-def only_python(directory: Path, *programs: str) -> str:
-    """Make a PATH of a few programs and of the Python that runs the tests, as `python3`."""
+def only(directory: Path, *programs: str) -> str:
+    """Make a PATH of a few programs."""
     directory.mkdir()
     for name in programs:
         found = shutil.which(name)
         assert found, name
         (directory / name).symlink_to(found)
-    (directory / "python3").symlink_to(sys.executable)
     return str(directory)
+
+
+def write_script(path: Path, text: str) -> Path:
+    """Write a shell script that can be run."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path

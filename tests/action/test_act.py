@@ -4,110 +4,29 @@ from __future__ import annotations
 
 import json
 import re
-import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from tests.action.act import Repository, copy_of_ourselves, make_repository
+from tests.action.act import copy_of_ourselves, make_repository
+from tests.action.pipeline import (
+    WORKFLOW,
+    assert_shared,
+    empty_cache,
+    variables,
+    write_pipeline,
+)
 from tests.conftest import ROOT, Command
 from tests.e2e.ci import FORK, pull_request_event, push_event
 from tests.projects import ProjectBuilder
 from tests.servers import S3Server
-
-PIPELINE = """\
-stages:
-  clean:
-    cmd: mkdir -p data && sort raw.txt > data/clean.txt
-    deps: [raw.txt]
-    outs: [data/clean.txt]
-  count:
-    cmd: wc -l < data/clean.txt > data/count.txt
-    deps: [data/clean.txt]
-    outs: [data/count.txt]
-"""
-
-WORKFLOW = """\
-on: push
-jobs:
-  first:
-    runs-on: ubuntu-latest
-    steps:
-      - uses: actions/checkout@v4
-      - id: strict
-        continue-on-error: true
-        uses: ./pivot-remote
-        with: {command: pull, working-directory: a project, on-miss: fail}
-      - id: pull
-        uses: ./pivot-remote
-        with: {command: pull, working-directory: a project, on-miss: warn}
-      - name: A later step reads outputs
-        run: |
-          echo "$STRICT" > "$RESULTS/strict.json"
-          echo "$PULL" > "$RESULTS/pull.json"
-          echo "$OUTCOME" > "$RESULTS/outcome"
-        env:
-          STRICT: ${{ toJSON(steps.strict.outputs) }}
-          PULL: ${{ toJSON(steps.pull.outputs) }}
-          OUTCOME: ${{ steps.strict.outcome }}
-      - name: Run what has to run, without credentials
-        run: env -u AWS_SECRET_ACCESS_KEY "$PYTHON" -m pivot -C 'a project' repro
-      - id: push
-        uses: ./pivot-remote
-        with: {command: push, working-directory: a project}
-      - run: echo "$PUSH" > "$RESULTS/push.json"
-        env: {PUSH: "${{ toJSON(steps.push.outputs) }}"}
-  second:
-    needs: first
-    runs-on: ubuntu-latest
-    steps:
-      - uses: actions/checkout@v4
-      - id: pull
-        uses: ./pivot-remote
-        with: {command: pull, working-directory: a project, on-miss: fail}
-      - if: steps.pull.outputs.cache-hit == 'true'
-        run: cat "a project/data/clean.txt" > "$RESULTS/clean.txt"
-      - id: status
-        uses: ./pivot-remote
-        with: {command: status, working-directory: a project}
-      - run: |
-          echo "$PULL" > "$RESULTS/second.json"
-          echo "$STATUS" > "$RESULTS/status.json"
-        env:
-          PULL: ${{ toJSON(steps.pull.outputs) }}
-          STATUS: ${{ toJSON(steps.status.outputs) }}
-"""
 
 
 @pytest.fixture(name="results")
 def _results(tmp_path: Path) -> Path:
     (tmp_path / "results").mkdir()
     return tmp_path / "results"
-
-
-def variables(server: S3Server, results: Path) -> dict[str, str]:
-    own = {"RESULTS": str(results), "PYTHON": sys.executable, "PYTHONPATH": str(ROOT)}
-    return {**server.environment(), **own}
-
-
-def outputs(results: Path, name: str) -> dict[str, str]:
-    read: dict[str, str] = json.loads((results / f"{name}.json").read_text())
-    return read
-
-
-def write_pipeline(repository: Repository, bucket: str, pivot: Command, place: str = ".") -> None:
-    """Leave what git has of a project that ran once on another machine."""
-    root = repository.root / place
-    repository.write(f"{place}/raw.txt", "two\none\nthree\n")
-    repository.write(f"{place}/pivot.yaml", PIPELINE)
-    pivot("init", cwd=root)
-    repository.write(f"{place}/.pivot/config.yaml", f"remotes:\n  origin: s3://{bucket}/cache\n")
-    done = pivot("repro", cwd=root)
-    assert done.code == 0, done.out + done.err
-    for path in sorted((root / ".pivot/cache").rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() else path.unlink()
-    for name in ("clean", "count"):
-        (root / f"data/{name}.txt").unlink()
 
 
 def test_outputs_travel_from_one_job_to_another(
@@ -120,21 +39,8 @@ def test_outputs_travel_from_one_job_to_another(
 
     done = repository.act(payload=push_event(), variables=variables(server, results))
 
-    assert done.code == 0, done.out + done.err
-    strict, pull, push, second = (
-        outputs(results, name) for name in ("strict", "pull", "push", "second")
-    )
-    assert (results / "outcome").read_text() == "failure\n"
-    assert (strict["status"], strict["exit-code"]) == ("miss", "3")
-    assert (pull["status"], pull["exit-code"], pull["missing"]) == ("miss", "3", "2")
-    assert (push["status"], push["transferred"]) == ("complete", "2")
-    assert (second["status"], second["cache-hit"], second["restored"]) == ("complete", "true", "2")
-    assert (results / "clean.txt").read_text() == "one\nthree\ntwo\n"
-    assert json.loads(second["stages-hit"]) == ["clean", "count"]
-    status = outputs(results, "status")
-    assert (status["status"], status["stages-to-run"]) == ("complete", "[]")
+    assert_shared(done, results, {"runtime": "python"})
     assert "Runtime: python: this version has no released image" in done.out
-    assert "Stages: 0 ran" not in done.out  # the first job ran both
 
 
 def test_the_summary_says_what_happened(
@@ -175,34 +81,69 @@ def test_hostile_names_stay_names(
 ) -> None:
     repository = make_repository(tmp_path / "it's a $(touch x)", tmp_path / "home")
     builder = ProjectBuilder(repository.root)
-    for number, name in enumerate(HOSTILE):
-        builder.stage(f"s{number}", {f"out/{name}": name.encode()})
-    builder.config(f"remotes:\n  origin: s3://{bucket}/cache\n")
-    assert pivot("push", cwd=repository.root).code == 0
-    for path in sorted((repository.root / ".pivot/cache").rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() else path.unlink()
-    names = "\n".join(f"            out/{name}" for name in HOSTILE if "\n" not in name)
-    repository.write(
-        ".github/workflows/w.yml",
-        "on: push\njobs:\n  one:\n    runs-on: ubuntu-latest\n    steps:\n"
-        "      - uses: actions/checkout@v4\n"
-        "      - id: named\n        uses: ./pivot-remote\n        with:\n"
-        f"          command: pull\n          stages: |\n{names}\n"
-        "      - id: all\n        uses: ./pivot-remote\n        with: {command: pull}\n"
-        '      - run: echo "[$NAMED, $ALL]" > "$RESULTS/all.json"; ls -a > "$RESULTS/files"\n'
-        "        env:\n          NAMED: ${{ toJSON(steps.named.outputs) }}\n"
-        "          ALL: ${{ toJSON(steps.all.outputs) }}\n",
-    )
+    for name in HOSTILE:
+        builder.stage(name, {f"out/{name}": name.encode()})
+    builder.config(f"remotes:\n  origin: s3://{bucket}/p\n  empty: s3://{bucket}/none\n")
+    assert pivot("push", "--remote", "origin", cwd=repository.root).code == 0
+    empty_cache(repository.root)
+    repository.write(".github/workflows/w.yml", HOSTILE_WORKFLOW.replace("NAMES", lines(HOSTILE)))
     repository.commit()
 
     done = repository.act(payload=push_event(), variables=variables(server, results))
 
     assert done.code == 0, done.out + done.err
-    named, everything = json.loads((results / "all.json").read_text())
+    missed, unknown, named, everything = json.loads((results / "all.json").read_text())
+    assert (missed["status"], missed["missing"]) == ("miss", str(len(HOSTILE)))
+    assert (unknown["status"], unknown["exit-code"]) == ("failed", "2")
     assert named["transferred"] == str(len(HOSTILE) - 1)
     assert everything["status"] == "complete"
     assert "x" not in (results / "files").read_text().split("\n")
-    assert "❗" not in done.out  # how act shows an error annotation
+    told = [line for line in done.out.splitlines() if "❗" in line]  # act's sign for an error
+    assert len(told) == 1, told
+    assert "::error title=pivot pull::" in told[0]
+
+
+def lines(names: Iterable[str]) -> str:
+    """Write those of *names* that fit in a line each, as a block of YAML."""
+    return "\n".join(f"            {name}" for name in names if "\n" not in name).lstrip()
+
+
+HOSTILE_WORKFLOW = """\
+on: push
+jobs:
+  one:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - id: missed
+        uses: ./pivot-remote
+        with: {command: pull, remote: empty}
+      - id: unknown
+        continue-on-error: true
+        uses: ./pivot-remote
+        with:
+          command: pull
+          remote: origin
+          stages: "::error::y\\n$(touch x)\\n-y\\n%0A::error::z"
+      - id: named
+        uses: ./pivot-remote
+        with:
+          command: pull
+          remote: origin
+          stages: |
+            NAMES
+      - id: all
+        uses: ./pivot-remote
+        with: {command: pull, remote: origin}
+      - run: |
+          echo "[$MISSED, $UNKNOWN, $NAMED, $ALL]" > "$RESULTS/all.json"
+          ls -a > "$RESULTS/files"
+        env:
+          MISSED: ${{ toJSON(steps.missed.outputs) }}
+          UNKNOWN: ${{ toJSON(steps.unknown.outputs) }}
+          NAMED: ${{ toJSON(steps.named.outputs) }}
+          ALL: ${{ toJSON(steps.all.outputs) }}
+"""
 
 
 def test_a_fork_is_skipped_without_credentials_and_may_not_push(

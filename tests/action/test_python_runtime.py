@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.action.start import Starter, copy_action, make_starter
+from tests.action.start import (
+    COREUTILS,
+    Starter,
+    copy_action,
+    make_starter,
+    only,
+    write_script,
+)
+from tests.conftest import Command
+from tests.e2e.test_interrupts import wait_for
+from tests.e2e.weather import leftovers, make_project, through, without_cache
+from tests.servers import S3Server
 
 
 @pytest.fixture(name="starter", scope="module")
@@ -66,6 +80,125 @@ def test_it_holds_what_the_lock_says_and_no_project_code_is_on_its_path(starter:
 
     assert "project code" not in done.out + done.err
     assert Path(listed.stdout.strip()) == starter.action / "pivot/__init__.py"
+
+
+def log_which(path: Path, said: Path, *, works: bool = True) -> None:
+    """Put a Python at *path* that notes that it was asked; if it *works*, it is the tests' own."""
+    ends = f'exec "{sys.executable}" "$@"' if works else "exit 1"
+    write_script(path, f'echo "$0" >> "{said}"\n{ends}')
+
+
+def asked(said: Path) -> list[str]:
+    """List the Pythons that were asked, each once, by their paths from the directory of *said*."""
+    paths = dict.fromkeys(said.read_text().splitlines())
+    return [Path(path).relative_to(said.parent).as_posix() for path in paths]
+
+
+def test_the_first_python_that_is_new_enough_is_taken(starter: Starter, tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    path = only(tmp_path / "few", *COREUTILS)
+    log_which(tmp_path / "few/python3", said, works=False)  # too old, or it has no venv
+    log_which(tmp_path / "few/python3.12", said)
+    log_which(tmp_path / "few/python3.14", said)
+
+    done = starter(path=path, PIVOT_INPUT_COMMAND="pul")
+
+    assert done.code == 2, done
+    assert "command: must be pull, push" in done.out
+    assert asked(said) == ["few/python3", "few/python3.14"]
+
+
+def test_a_python_of_the_tool_cache_is_found(starter: Starter, tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    path = only(tmp_path / "few", *COREUTILS)
+    tools = tmp_path / "tool cache"
+    log_which(tools / "Python/3.10.11/x64/bin/python3", said)
+    log_which(tools / "Python/3.12.7/x64/bin/python3", said)
+    log_which(tools / "Python/3.13.1/x64/bin/python3", said)
+    (tools / "pivot-remote").symlink_to(starter.root / "tools/pivot-remote")
+
+    done = starter(path=path, RUNNER_TOOL_CACHE=str(tools), PIVOT_INPUT_COMMAND="pul")
+
+    assert "command: must be pull, push" in done.out
+    assert asked(said) == ["tool cache/Python/3.13.1/x64/bin/python3"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_cancelled_job_sets_its_outputs_and_leaves_nothing_half_done(
+    number: signal.Signals,
+    starter: Starter,
+    tmp_path: Path,
+    bucket: str,
+    server: S3Server,
+    pivot: Command,
+) -> None:
+    project = make_project(tmp_path / "project", bucket)
+    assert pivot("push", cwd=project).code == 0
+    clone = without_cache(project, tmp_path / "clone")
+    job = make_starter(tmp_path / "runner", starter.action)
+
+    with through(server, pivot) as (proxy, command):
+        proxy.delay = 1
+        runner = {"GITHUB_WORKSPACE": str(clone), "RUNNER_TOOL_CACHE": str(starter.root / "tools")}
+        with job.start(**runner, **command.variables, PIVOT_INPUT_JOBS="1") as process:
+            wait_for(lambda: proxy.count("GET", "object") >= 2, process)
+            process.send_signal(number)
+            out, err = process.communicate(timeout=7)
+
+    assert process.returncode == 130, out + err
+    outputs = job.outputs()
+    assert (outputs["status"], outputs["exit-code"]) == ("failed", "130")
+    assert int(outputs["transferred"]) >= 1
+    assert leftovers(clone) == []
+    kept = {"output", "summary", "event.json", Path(outputs["report"]).name}
+    assert {path.name for path in (job.root / "temp").iterdir()} == kept
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_job_that_is_cancelled_while_it_installs(number: signal.Signals, tmp_path: Path) -> None:
+    starter = make_starter(tmp_path / "runner", copy_action(tmp_path / "action"))
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as index:  # it hears, and never answers
+        index.settimeout(120)
+        url = f"http://127.0.0.1:{index.getsockname()[1]}/"
+        own = {"PIP_CONFIG_FILE": os.devnull, "TMPDIR": str(temporary)}
+        with starter.start(PIP_INDEX_URL=url, **own) as process:
+            asked, _ = index.accept()
+            process.send_signal(number)
+            out, _ = process.communicate(timeout=7)
+        asked.settimeout(10)
+        with asked:
+            while asked.recv(4096):  # until whoever asked has gone
+                pass
+
+    assert process.returncode == 130
+    assert "::error title=pivot::the job was cancelled" in out
+    assert environments(starter) == []
+    assert list(temporary.iterdir()) == []
+    assert starter.outputs()["exit-code"] == "130"
+    assert starter.outputs()["runtime"] == "python"
+
+
+def test_settings_of_pip_and_python_that_are_not_for_it_do_no_harm(tmp_path: Path) -> None:
+    starter = make_starter(tmp_path / "runner", copy_action(tmp_path / "action"))
+    settings = {
+        "PIP_TARGET": str(tmp_path / "elsewhere"),
+        "PIP_USER": "1",
+        "PIP_REQUIRE_HASHES": "0",
+        "PIP_NO_DEPS": "0",
+        "PIP_PYTHON": "/nonexistent",
+        "PYTHONHOME": "/nonexistent",
+        "PYTHONWARNINGS": "error",
+        "PYTHONINSPECT": "1",
+        "UV_PYTHON": "/nonexistent",
+    }
+
+    done = starter(**settings, PIVOT_INPUT_COMMAND="pul")
+
+    assert done.code == 2, done
+    assert "command: must be pull, push" in done.out
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_two_jobs_at_once_make_it_once(tmp_path: Path) -> None:

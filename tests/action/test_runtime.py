@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import os
 import re
+import signal
+import sys
 from pathlib import Path
 
 import pytest
 
 from pivot.ci.table import OUTPUTS
-from tests.action.start import Starter, copy_action, make_starter, only_python
+from tests.action.start import COREUTILS, Starter, copy_action, make_starter, only, write_script
+from tests.e2e.test_interrupts import wait_for
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 IMAGE = f"ghcr.io/OWNER/pivot-remote@{DIGEST}"
-COREUTILS = ("bash", "cat", "dirname", "grep", "id", "mkdir", "uname")
 
 CONTAINED = Path("/.dockerenv").exists() and bool(
     re.search(r" / / .* - [a-z-]*overlay", Path("/proc/self/mountinfo").read_text())
 )
-in_a_container = pytest.mark.skipif(
-    CONTAINED, reason="the tests run in a container, where docker is not used"
+where_docker_is_used = pytest.mark.skipif(
+    CONTAINED or sys.platform != "linux",
+    reason="the action uses docker on Linux only, and not in a container",
 )
 
 
@@ -45,7 +48,7 @@ def assert_gave_up(starter: Starter, done_code: int) -> None:
     assert outputs["transferred"] == "0"
 
 
-@in_a_container
+@where_docker_is_used
 def test_the_command_line_of_docker(released: Starter) -> None:
     released.docker()
     (released.root / "home/.aws").mkdir()
@@ -129,7 +132,7 @@ def test_the_command_line_of_docker(released: Starter) -> None:
     }
 
 
-@in_a_container
+@where_docker_is_used
 @pytest.mark.parametrize("text", ["a\nb", "$(touch x)", "-rf", "a b", "`id`", "; exit 1", "%0A"])
 def test_no_value_of_any_variable_is_on_the_command_line(text: str, released: Starter) -> None:
     released.docker()
@@ -141,7 +144,7 @@ def test_no_value_of_any_variable_is_on_the_command_line(text: str, released: St
     assert list(released.workspace.iterdir()) == []
 
 
-@in_a_container
+@where_docker_is_used
 def test_an_image_that_is_here_is_not_pulled(released: Starter) -> None:
     released.docker(image=True, pull=False)
 
@@ -152,7 +155,7 @@ def test_an_image_that_is_here_is_not_pulled(released: Starter) -> None:
     assert [call[0] for call in released.calls()] == ["info", "image", "run"]
 
 
-@in_a_container
+@where_docker_is_used
 @pytest.mark.parametrize(
     ("info", "why"),
     [
@@ -165,8 +168,7 @@ def test_an_engine_that_cannot_be_used_is_not(
     info: str | None, why: str, released: Starter
 ) -> None:
     if info is None:
-        released.docker(info="")
-        (released.root / "bin/docker").write_text("#!/bin/sh\nexit 1\n")
+        write_script(released.root / "bin/docker", "exit 1")
     else:
         released.docker(info=info)
 
@@ -177,9 +179,9 @@ def test_an_engine_that_cannot_be_used_is_not(
     assert_gave_up(released, 2)
 
 
-@in_a_container
+@where_docker_is_used
 def test_no_docker_at_all(released: Starter, tmp_path: Path) -> None:
-    path = only_python(tmp_path / "few", *COREUTILS)
+    path = only(tmp_path / "few", *COREUTILS)
 
     done = released(path=path, PIVOT_INPUT_RUNTIME="docker")
 
@@ -187,11 +189,10 @@ def test_no_docker_at_all(released: Starter, tmp_path: Path) -> None:
     assert done.code == 2
 
 
-@in_a_container
+@where_docker_is_used
 def test_an_image_that_cannot_be_pulled(released: Starter, tmp_path: Path) -> None:
     released.docker(pull=False)
-    path = only_python(tmp_path / "few", *COREUTILS)
-    (tmp_path / "few/python3").unlink()
+    path = only(tmp_path / "few", *COREUTILS)
 
     told = released(PIVOT_INPUT_RUNTIME="docker")
     auto = released(path=path)
@@ -203,7 +204,76 @@ def test_an_image_that_cannot_be_pulled(released: Starter, tmp_path: Path) -> No
     ]
 
 
-@in_a_container
+@where_docker_is_used
+def test_a_docker_that_goes_away_before_it_is_needed(released: Starter, tmp_path: Path) -> None:
+    write_script(released.root / "bin/docker", '[ "$1" = info ] && echo "linux []" || rm "$0"')
+    path = only(tmp_path / "few", *COREUTILS, "rm")
+
+    done = released(path=path, PIVOT_INPUT_RUNTIME="docker")
+
+    assert done.code == 1, done
+    assert "::error title=pivot::docker cannot be started: see above" in done.out
+    assert_gave_up(released, 1)
+
+
+@where_docker_is_used
+def test_a_cache_that_cannot_be_made(released: Starter) -> None:
+    released.docker()
+    (released.root / "file").touch()
+
+    done = released(PIVOT_CACHE_DIR=str(released.root / "file/cache"))
+
+    assert done.code == 7, done
+    assert "::error title=pivot::PIVOT_CACHE_DIR: the directory cannot be made" in done.out
+    assert_gave_up(released, 7)
+
+
+@where_docker_is_used
+def test_a_cache_below_the_project_is_the_programs_to_make(released: Starter) -> None:
+    released.docker()
+
+    done = released(PIVOT_CACHE_DIR="-p/cache")
+
+    assert done.code == 7, done
+    assert released.calls()[-1].count("--mount") == 2
+    assert list(released.workspace.iterdir()) == []
+
+
+@where_docker_is_used
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_job_that_is_cancelled_while_it_pulls_the_image(
+    number: signal.Signals, released: Starter
+) -> None:
+    released.docker()
+    (released.root / "docker.stall").touch()
+    stalled = released.root / "docker.stalled"
+
+    with released.start() as process:
+        wait_for(lambda: stalled.exists() and stalled.read_text() != "", process)
+        process.send_signal(number)
+        out, _ = process.communicate(timeout=7)
+
+    assert process.returncode == 130
+    assert "::error title=pivot::the job was cancelled" in out
+    assert [call[0] for call in released.calls()] == ["info", "image", "pull"]
+    assert not Path(f"/proc/{stalled.read_text().strip()}").exists()
+    assert_gave_up(released, 130)
+
+
+def test_what_nobody_thought_of_sets_the_outputs_as_well(tmp_path: Path) -> None:
+    action = copy_action(tmp_path / "the action")
+    (action / "image.lock").unlink()
+    starter = make_starter(tmp_path / "runner", action)
+
+    done = starter()
+
+    assert done.code == 1, done
+    assert "::error title=pivot::the action cannot be started: see above" in done.out
+    assert "image.lock: No such file" in done.err
+    assert_gave_up(starter, 1)
+
+
+@where_docker_is_used
 @pytest.mark.parametrize("host", ["tcp://10.0.0.1:2375", "ssh://ana@build"])
 def test_an_engine_of_another_machine_does_not_see_our_files(host: str, released: Starter) -> None:
     released.docker()
@@ -214,6 +284,7 @@ def test_an_engine_of_another_machine_does_not_see_our_files(host: str, released
     assert released.calls() == []
 
 
+@where_docker_is_used
 def test_a_container_job_uses_python(released: Starter) -> None:
     released.docker()
     said_first = released.root / "container.sh"
@@ -259,8 +330,7 @@ def test_inputs_of_the_start_are_checked(name: str, text: str, said: str, starte
 
 
 def test_windows_is_told_at_once(starter: Starter) -> None:
-    (starter.root / "bin/uname").write_text("#!/bin/sh\necho MINGW64_NT-10.0-20348\n")
-    (starter.root / "bin/uname").chmod(0o755)
+    write_script(starter.root / "bin/uname", "echo MINGW64_NT-10.0-20348")
 
     done = starter()
 
@@ -270,9 +340,8 @@ def test_windows_is_told_at_once(starter: Starter) -> None:
 
 
 def test_no_python_names_the_step_that_brings_one(starter: Starter, tmp_path: Path) -> None:
-    path = only_python(tmp_path / "few", *COREUTILS)
-    (tmp_path / "few/python3").unlink()
-    (tmp_path / "few/python3").symlink_to("/bin/false")
+    path = only(tmp_path / "few", *COREUTILS)
+    write_script(tmp_path / "few/python3", "exit 1")
 
     done = starter(path=path)
 
