@@ -14,8 +14,9 @@ Where things are, lower layers first (a module imports only from layers below it
   has them all
 - running stages: `repro`, a package with its own decisions, effects and faces; `overview`,
   `graph_text` and `track` are about stages and data as well
-- where stages stand: `stage_states` (the words), `transfer_states` after a transfer, `status` with
-  `lock_states` for what is known by its lock alone, and `status_report`
+- where stages stand: `stage_states` (the words) and `stage_needs` (the graph); `transfer_states`
+  after a transfer; `status` with `standing`, which asks `pipeline_states` and, for what is known
+  by its lock alone, `lock_states`; and `status_report`
 - import of DVC projects: `dvc`, a package with all of these layers
 - comparison of parameters and metrics: `compare` (pure), `revision`, `readings`; `tables` and
   `compare_report` say what it found

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
-from pivot.objects import files_of
+from pivot.errors import PivotError, RemoteError, StageFailed
+from pivot.lockfile import is_ignored
+from pivot.objects import Directory, files_of
+from pivot.pipeline import Pipeline, find_makers
 from pivot.repro.decide import Has
-from pivot.repro.inputs import is_changed
+from pivot.repro.inputs import Inputs, is_changed
+from pivot.results import Problem
+from pivot.stage import Stage
+from pivot.stage_needs import inputs_of
 from pivot.stage_states import StageState, State
-from pivot.transfer_states import makers_of, needs_of_locks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from pivot.lockfile import StageLock
     from pivot.objects import Digest, Output
@@ -21,112 +28,180 @@ if TYPE_CHECKING:
     from pivot.targets import Reference
 
 UNSEEN = "whether its code changed cannot be seen here"
+PAST = "no pivot.yaml has this stage any more"
 
 
 class LockStates:
-    """Compares recorded dependencies with what is there; *known* are the states of other stages.
+    """Compares recorded dependencies with what is there, or will be when recorded data is placed.
 
     A stage of which nothing changed that can be compared is `unknown`, never `hit`: what only the
     real Pivot runs may have changed in its code.
     """
 
     def __init__(
-        self,
-        documents: Documents,
-        observer: Observer,
-        supplies: Supplies,
-        known: Mapping[str, StageState],
+        self, root: Path, documents: Documents, observer: Observer, supplies: Supplies
     ) -> None:
-        self._documents = documents
+        self._root = root
         self._observer = observer
         self._supplies = supplies
+        self._locks = {lock.stage: lock for lock in documents.locks}
+        self._entries = {entry.output.path: entry for entry in documents.references.entries}
+        self._makers = dict(_makers(documents))
+        self._paths = sorted(self._makers)
+        self._at = {path: path for path in self._paths}
         self.lost: set[Digest] = set()
         """The objects that can be had nowhere, as far as was looked."""
-        self._states = dict(known)
-        self._recorded: dict[str, Output] = {}
-        for lock in documents.locks:
-            for output in (*lock.outputs, *lock.uncached, *lock.undecided):
-                self._recorded[output.path] = output
-        for tracked in documents.tracked:
-            self._recorded[tracked.output.path] = tracked.output
+        self.stuck: set[str] = set()
+        """Stages that cannot run now, since an input is not to be had."""
+        self.problems: list[Problem] = []
 
-    def of(self, references: Sequence[Reference]) -> list[StageState]:
-        """Say where the owners of *references* stand: stages in their order, then tracked data."""
-        groups: dict[str, list[Reference]] = {}
-        for entry in references:
-            groups.setdefault(entry.owner, []).append(entry)
-        locks = {lock.stage: lock for lock in self._documents.locks}
-        needs = needs_of_locks(self._documents.locks)
-        found = []
-        for name in needs:
-            if name in groups and groups[name][0].is_stage:
-                state = self._stage(locks[name], groups[name], needs.get(name, ()))
-                self._states[name] = state
-                found.append(state)
-        data = [entry for entry in references if not entry.is_stage]
-        return [*found, *(self._data(entry) for entry in data)]
-
-    def _stage(
-        self, lock: StageLock, entries: Sequence[Reference], needs: tuple[str, ...]
+    def stage(
+        self,
+        lock: StageLock,
+        entries: Sequence[Reference],
+        needs: tuple[str, ...],
+        waits: Sequence[str],
     ) -> StageState:
-        objects, size, missing = self._count(entries)
-        waits = [name for name in needs if self._runs(name)]
-        changes = list(self._changes(lock))
-        if changes:
-            state, reason = State.CHANGED, "; ".join(changes[:3])
-        elif waits:
-            state, reason = State.WAITING, f"{waits[0]} may change its input"
-        elif missing:
-            state = State.MISSING if missing == objects else State.PARTIAL
-            reason = f"{missing} of {objects} objects can be had nowhere"
-        else:
-            state, reason = State.UNKNOWN, UNSEEN
-        return StageState(lock.stage, lock.document, state, reason, objects, size, missing, needs)
+        """Say where a stage stands whose outputs are *entries*; of what it *needs* some run first.
 
-    def _runs(self, name: str) -> bool:
-        state = self._states.get(name)
-        return state is not None and state.state not in {State.HIT, State.UNKNOWN}
+        It *waits* for these, so that what they make is not compared.
+        """
 
-    def _changes(self, lock: StageLock) -> Iterator[str]:
-        for dependency in lock.dependencies:
-            made = self._recorded.get(dependency.path)
-            now = self._observer.look(dependency.path)
-            if now is not None and is_changed(dependency, now):
-                yield f"{dependency.path} changed"
-            elif now is None and made is None and not self._is_within(dependency.path):
-                yield f"{dependency.path} is not here"
-            elif now is None and made is not None and is_changed(dependency, made):
-                yield f"{dependency.path} changed"
+        def judge(count: int, gone: int) -> tuple[State, str]:
+            absent, changes = self._compare(lock, waits)
+            if absent:
+                self.stuck.add(lock.stage)
+            if absent or changes:
+                return State.CHANGED, "; ".join([*absent, *changes][:_SHOWN])
+            if waits:
+                return State.WAITING, f"{waits[0]} may change its input"
+            return _lacking(count, gone) or (State.UNKNOWN, UNSEEN)
 
-    def _is_within(self, path: str) -> bool:
-        """Tell whether *path* lies in, or around, something recorded: then nobody can compare."""
-        return bool(makers_of([path], dict.fromkeys(self._recorded, "x"), "")) or any(
-            other.startswith(f"{path}/") for other in self._recorded
+        return self._state(lock.stage, lock.document, entries, judge, needs)
+
+    def past(self, lock: StageLock, entries: Sequence[Reference]) -> StageState:
+        """Say of a stage that no pipeline has any more whether its *entries* can be had."""
+        return self._state(
+            lock.stage, lock.document, entries, lambda *seen: _lacking(*seen) or (State.HIT, PAST)
         )
 
-    def _data(self, entry: Reference) -> StageState:
-        objects, size, missing = self._count([entry])
-        now = self._observer.look(entry.output.path)
-        if now is not None and is_changed(entry.output, now):
-            state, reason = State.CHANGED, f"pivot track --force '{entry.output.path}'"
-        elif missing:
-            state = State.MISSING if missing == objects else State.PARTIAL
-            reason = f"{missing} of {objects} objects can be had nowhere"
-        else:
-            state, reason = State.HIT, ""
-        return StageState(entry.owner, entry.document, state, reason, objects, size, missing)
+    def data(self, entry: Reference) -> StageState:
+        """Say where tracked data stands."""
 
-    def _count(self, entries: Sequence[Reference]) -> tuple[int, int, int]:
+        def judge(count: int, gone: int) -> tuple[State, str]:
+            if is_changed(entry.output, self._observer.look(entry.output.path)):
+                return State.CHANGED, f"pivot track --force {shlex.quote(entry.output.path)}"
+            return _lacking(count, gone) or (State.HIT, "")
+
+        return self._state(entry.owner, entry.document, [entry], judge)
+
+    def _state(
+        self,
+        name: str,
+        document: str,
+        entries: Sequence[Reference],
+        judge: Callable[[int, int], tuple[State, str]],
+        needs: tuple[str, ...] = (),
+    ) -> StageState:
+        """Count objects, then *judge*; what cannot be looked at is unknown, and a problem."""
+        try:
+            count, size, gone = self._count(entries)
+            state, reason = judge(count, gone)
+        except PivotError as error:
+            if isinstance(error, RemoteError) and all(e.imported_from is None for e in entries):
+                raise  # the remote as a whole fails
+            self.stuck.add(name)
+            self.problems.append(Problem(error.code, error.message, error.hint, owner=name))
+            return StageState(name, document, State.UNKNOWN, error.message, needs=needs)
+        return StageState(name, document, state, reason, count, size, gone, needs)
+
+    def _count(self, entries: Iterable[Reference]) -> tuple[int, int, int]:
         """Count the objects of *entries*, their bytes, and those that can be had nowhere."""
-        digests: dict[str, int] = {}
+        sizes: dict[Digest, int] = {}
         gone: set[Digest] = set()
         for entry in entries:
             for file in files_of(entry.output):
-                held = self._supplies.size(file.digest)
-                digests[file.digest] = file.size or held or 0
-            now = self._observer.look(entry.output.path)
-            in_place = now is not None and now.digest == entry.output.digest
-            if not in_place and self._supplies.has(entry.output) is Has.NOWHERE:
-                gone |= self._supplies.lacks(entry.output)
+                sizes[file.digest] = file.size or self._supplies.size(file.digest) or 0
+            now = self._look(entry.output.path)
+            if now is not None and is_same(entry.output, now):
+                continue
+            if self._supplies.has(entry.output) is Has.NOWHERE:
+                here = {file.digest for file in files_of(now)} if now is not None else set()
+                gone |= self._supplies.lacks(entry.output) - here
         self.lost |= gone
-        return len(digests), sum(digests.values()), len(gone)
+        return len(sizes), sum(sizes.values()), len(gone)
+
+    def _look(self, path: str) -> Output | None:
+        try:
+            return self._observer.look(path)
+        except PivotError:  # a loop of symlinks, a pipe: not what is recorded
+            return None
+
+    def _compare(self, lock: StageLock, waits: Collection[str]) -> tuple[list[str], list[str]]:
+        """Say which inputs are not to be had and which changed, but for what *waits* will make."""
+        absent: list[str] = []
+        changes: list[str] = []
+        for before in inputs_of(lock, self._locks):
+            places = [p for p in self._related(before.path) if self._makers[p] != lock.stage]
+            if not any(self._makers[place] in waits for place in places):
+                try:
+                    now = self._resolve(lock, before.path, places)
+                except StageFailed:
+                    absent.append(f"{before.path} is not there")
+                else:
+                    changes += [] if is_same(before, now) else [f"{before.path} changed"]
+        return absent, changes
+
+    def _resolve(self, lock: StageLock, path: str, places: Iterable[str]) -> Output:
+        """Say what is at *path*, or will be when what is recorded is put in *places*.
+
+        That is what `repro` would find. Raises `StageFailed` for nothing, `PivotError`.
+        """
+        provided = {place: self._entries[place] for place in places if place in self._entries}
+        inputs = Inputs(self._root, _NO_STAGES, provided, self._observer, self._supplies)
+        stage = Stage(lock.stage, lock.stage, lock.document, dependencies=(path,))
+        return inputs.resolve(stage, ())[path]
+
+    def _related(self, path: str) -> list[str]:
+        """List recorded outputs and tracked data at *path*, in it or around it."""
+        return list(find_makers(path, self._at, self._paths))
+
+
+_SHOWN = 3
+_NO_STAGES = Pipeline({}, {})
+
+
+def is_same(recorded: Output, now: Output) -> bool:
+    """Tell whether what is there *now* is what was *recorded*, by whatever release.
+
+    Old ones left out of directories what others did not: empty ones, names such as `__pycache__`.
+    """
+    if recorded.digest == now.digest:
+        return True
+    if not isinstance(recorded, Directory) or not isinstance(now, Directory):
+        return False
+    before, found = _contents(recorded), _contents(now)
+    if not any(map(is_ignored, before)):
+        found = {name: digest for name, digest in found.items() if not is_ignored(name)}
+    return before == found
+
+
+def _contents(directory: Directory) -> dict[str, Digest]:
+    cut = len(directory.path) + 1
+    return {file.path[cut:]: file.digest for file in directory.files}
+
+
+def _lacking(count: int, gone: int) -> tuple[State, str] | None:
+    if not gone:
+        return None
+    state = State.MISSING if gone == count else State.PARTIAL
+    return state, f"{gone} of {count} objects can be had nowhere"
+
+
+def _makers(documents: Documents) -> Iterator[tuple[str, str]]:
+    """Name who made what is at each recorded path: a stage, or nobody for tracked data."""
+    for tracked in documents.tracked:
+        yield tracked.output.path, ""
+    for lock in documents.locks:
+        for output in (*lock.outputs, *lock.uncached, *lock.undecided):
+            yield output.path, lock.stage

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pivot.documents import Value, kind, load_yaml, mapping
-from pivot.errors import InvalidDocument
+from pivot.errors import InvalidDocument, UnsafePath
 from pivot.objects import Digest, Directory, File, Output, is_digest, tree_digest
 from pivot.project import data_path
 
@@ -26,12 +26,27 @@ IGNORED_ENDINGS = (".pyc", ".pyo", ".swp", ".swo", "~")
 
 
 @dataclass(frozen=True, slots=True)
+class Wire:
+    """A dependency as releases from 0.2 record it: by who made it, not by its path.
+
+    *producer* is a stage, and *key* that of its output; or it is an input of the pipeline, and
+    then *path* says where that is. *content* is what was read, at a path that says nothing.
+    """
+
+    producer: str
+    key: str
+    path: str
+    content: Output
+
+
+@dataclass(frozen=True, slots=True)
 class StageLock:
     """What one lock file records: the *outputs* of *stage* that are kept in the cache.
 
     *undecided* are outputs of the oldest generation, which does not say whether they are cached:
     those that git tracks are not. *manifest* is what identifies code and command, *parameters*
-    are values as text; *dependencies* are empty unless asked for.
+    are values as text. *dependencies*, *wires*, and *keys*, by which others name each output, are
+    empty unless asked for.
     """
 
     stage: str
@@ -42,6 +57,8 @@ class StageLock:
     manifest: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, Value] = field(default_factory=dict)
     dependencies: tuple[Output, ...] = ()
+    wires: tuple[Wire, ...] = ()
+    keys: Mapping[str, str] = field(default_factory=dict)
 
 
 def load_lock(path: Path, root: Path, *, dependencies: bool = False) -> StageLock:
@@ -98,10 +115,13 @@ def parse_lock(content: Value, document: str, *, dependencies: bool = False) -> 
         {key: value for key, value in lock.manifest.items() if isinstance(value, str)},
         mapping(tree["params"], document),
         read,
+        tuple(lock.wires()) if dependencies else (),
+        lock.keys if dependencies else {},
     )
 
 
 _FALSE = frozenset({"false", "no", "off", "n"})  # as YAML 1.1 has it
+_NO_KEY = frozenset({None, "null", "~", ""})
 _RESTORE = "restore the file from git, or delete it and run the stage again"
 
 
@@ -125,6 +145,7 @@ class _Lock:
     cached: list[Output] = field(default_factory=list)
     undecided: list[Output] = field(default_factory=list)
     uncached: list[Output] = field(default_factory=list)
+    keys: dict[str, str] = field(default_factory=dict)
 
     def read_output(self, place: str, entry: Value) -> None:
         if not isinstance(entry, dict):
@@ -146,11 +167,13 @@ class _Lock:
             files = tuple(replace(file, lenient=True) for file in output.files)
             output = replace(output, files=files)
         if output is not None:
+            if "key" in entry:
+                self.keys["" if key in _NO_KEY else key or ""] = output.path
             self._keep(output, entry, tag)
 
     def _tag(self, key: str | None) -> Value | None:
         """Read what releases since 0.5.8 say of an output: data, metric, plot or directory."""
-        identity = self.stage if key in {None, "null", "~", ""} else f"{self.stage}:{key}"
+        identity = self.stage if key in _NO_KEY else f"{self.stage}:{key}"
         return self.manifest.get(f"out:{identity}:tag")
 
     @property
@@ -168,6 +191,29 @@ class _Lock:
             found = read_output(entry, path, self.document, place, self.problems, old=False)
             if found is not None:
                 yield found
+
+    def wires(self) -> Iterator[Wire]:
+        """List those that are known by who made them; what is not as it should be is left out."""
+        inputs = {
+            name: self.manifest.get(f"{wire}:path")
+            for wire, name in self.manifest.items()
+            if wire.startswith("wire:") and wire.count(":") == 1 and isinstance(name, str)
+        }
+        deps = self.tree["deps"]
+        for entry in deps if isinstance(deps, list) else ():
+            if not isinstance(entry, dict) or isinstance(entry.get("path"), str):
+                continue
+            producer, key = entry.get("producer"), entry.get("key")
+            if not isinstance(producer, str) or not isinstance(key, str | None):
+                continue
+            path, key = inputs.get(producer), "" if key in _NO_KEY else key or ""
+            try:
+                path = data_path(path, self.document) if isinstance(path, str) else ""
+                content = read_output(entry, "_", self.document, "", [], old=True)
+            except UnsafePath:
+                continue
+            if content is not None:
+                yield Wire(producer, key, path, content)
 
     def _keep(self, output: Output, entry: Mapping[str, Value], tag: Value | None) -> None:
         if "cached" in entry:

@@ -26,6 +26,10 @@ class State(StrEnum):
     """Nobody could ask, or nothing here says whether it would run."""
 
 
+RUNS = frozenset({State.CHANGED, State.WAITING, State.MISSING, State.PARTIAL})
+"""The states of a stage that would run, or may have to."""
+
+
 @dataclass(frozen=True, slots=True)
 class StageState:
     """One stage, or one piece of tracked data, by *name*.

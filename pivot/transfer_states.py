@@ -1,23 +1,20 @@
-"""Where stages stand after a transfer or checkout, and which needs which."""
+"""Where stages stand after a transfer or checkout; pure."""
 
 from __future__ import annotations
 
-import graphlib
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from pivot.errors import ExitCode, PivotError
-from pivot.objects import files_of
-from pivot.pipeline import load_pipeline
-from pivot.project import find_documents
-from pivot.references import load_documents
+from pivot.errors import ObjectMissing
+from pivot.plan import Step
 from pivot.report import parts
 from pivot.stage_states import StageState, State
+from pivot.transfer import Failed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
-    from pivot.lockfile import StageLock
-    from pivot.project import Project
+    from pivot.objects import Digest
     from pivot.report import Result
     from pivot.results import Checkout, Transfer
 
@@ -27,14 +24,14 @@ def transfer_states(
 ) -> tuple[StageState, ...]:
     """Say of each stage, and of tracked data, whether its objects are where *result* put them.
 
-    Stages come in the order of *needs*; see `stage_needs`.
+    Stages come in the order of *needs*; see `stage_needs.stage_needs`.
     """
     transfers, checkout, _ = parts(result)
     tallies: dict[str, _Tally] = {}
     for transfer in transfers:
         _count_transfer(transfer, tallies)
-    if not transfers and checkout is not None:
-        _count_checkout(checkout, tallies)
+    if checkout is not None:
+        _count_checkout(checkout, tallies, fetched=bool(transfers))
     needs = needs or {}
     order = {name: place for place, name in enumerate(needs)}
     names = sorted(tallies, key=lambda name: order.get(name, len(order)))
@@ -42,123 +39,78 @@ def transfer_states(
 
 
 class _Tally:
-    """Counts the objects of one stage."""
+    """Counts the objects of one stage, each once."""
 
     def __init__(self, lock: str) -> None:
         self.lock = lock
-        self.objects = 0
-        self.bytes = 0
-        self.missing = 0
-        self.failed = 0
-        self.planned = 0
+        self.objects: dict[Digest, tuple[int, _Fate]] = {}
+        self.unplaced = 0
 
-    def add(self, size: int | None, fate: str) -> None:
-        self.objects += 1
-        self.bytes += size or 0
-        self.missing += fate == "missing"
-        self.failed += fate == "failed"
-        self.planned += fate == "planned"
+    def add(self, digest: Digest, size: int | None, fate: _Fate) -> None:
+        self.objects[digest] = (size or 0, fate)
+
+    def count(self, fate: _Fate) -> int:
+        return sum(one is fate for _, one in self.objects.values())
 
     def state(self, name: str, needs: tuple[str, ...]) -> StageState:
-        if self.failed:
-            state, reason = State.UNKNOWN, f"{self.failed} of {self.objects} objects failed"
-        elif self.missing == self.objects and self.objects:
+        count, missing = len(self.objects), self.count(_Fate.MISSING)
+        if failed := self.count(_Fate.FAILED):
+            state, reason = State.UNKNOWN, f"{failed} of {count} objects failed"
+        elif missing == count and count:
             state, reason = State.MISSING, "none of its objects can be had"
-        elif self.missing:
-            state, reason = State.PARTIAL, f"{self.missing} of {self.objects} objects are missing"
+        elif missing:
+            state, reason = State.PARTIAL, f"{missing} of {count} objects are missing"
+        elif self.unplaced:
+            state, reason = State.UNKNOWN, f"{self.unplaced} files could not be put in place"
         else:
-            reason = f"{self.planned} objects would be copied" if self.planned else ""
-            state = State.HIT
-        return StageState(
-            name, self.lock, state, reason, self.objects, self.bytes, self.missing, needs
-        )
+            planned = self.count(_Fate.PLANNED)
+            state, reason = State.HIT, f"{planned} objects would be copied" if planned else ""
+        size = sum(size for size, _ in self.objects.values())
+        return StageState(name, self.lock, state, reason, count, size, missing, needs)
+
+
+class _Fate(Enum):
+    THERE = auto()
+    PLANNED = auto()
+    MISSING = auto()
+    FAILED = auto()
 
 
 def _count_transfer(transfer: Transfer, tallies: dict[str, _Tally]) -> None:
     plan = transfer.plan
     missing = set(plan.missing)
-    failed: set[str] = set(transfer.damaged)
+    failed = set(transfer.damaged)
     arrived = set(plan.present)
     for outcome in transfer.moves.outcomes if transfer.moves is not None else ():
-        arrived.add(outcome.digest)
-    for problem in transfer.problems:
-        if problem.digest:
-            (missing if problem.code is ExitCode.MISSING else failed).add(problem.digest)  # type: ignore[arg-type]
+        if not isinstance(outcome, Failed):
+            arrived.add(outcome.digest)
+        elif isinstance(outcome.error, ObjectMissing):
+            missing.add(outcome.digest)
+        else:
+            failed.add(outcome.digest)
     for digest, want in transfer.wanted.items():
         size = want.size
         if size is None:
             size = plan.transfer.get(digest, plan.present.get(digest))
         if digest in missing:
-            fate = "missing"
+            fate = _Fate.MISSING
         elif digest in failed or not (digest in arrived or transfer.dry_run):
-            fate = "failed"
+            fate = _Fate.FAILED
         else:
-            fate = "there" if digest in arrived else "planned"
+            fate = _Fate.THERE if digest in arrived else _Fate.PLANNED
         for owner, document in {place.owner: place.document for place in want.places}.items():
-            tallies.setdefault(owner, _Tally(document)).add(size, fate)
+            tallies.setdefault(owner, _Tally(document)).add(digest, size, fate)
 
 
-def _count_checkout(checkout: Checkout, tallies: dict[str, _Tally]) -> None:
-    missing = set(checkout.missing)
-    failed = {problem.path for problem in checkout.problems if problem.path not in missing}
+def _count_checkout(checkout: Checkout, tallies: dict[str, _Tally], *, fetched: bool) -> None:
+    """Count what was placed; of what was *fetched* the objects are counted already."""
+    done = {placed.path for placed in checkout.placed or () if placed.error is None}
     for output in checkout.plan:
         tally = tallies.setdefault(output.owner, _Tally(output.document))
-        for file, _ in output.steps:
-            bad = file.path in failed or output.output.path in failed
-            fate = "missing" if file.path in missing else "failed" if bad else "there"
-            tally.add(file.size, fate)
-
-
-def stage_needs(project: Project) -> dict[str, tuple[str, ...]]:
-    """Say which stages each stage needs: from `pivot.yaml`, else from what the locks depend on.
-
-    Each stage comes after those that it needs.
-    What cannot be read has no edges: a graph is no reason to fail.
-    """
-    try:
-        found = find_documents(project).pipelines
-        documents = [path.relative_to(project.root).as_posix() for path in found]
-
-        def read(path: str) -> bytes | None:
-            place = project.root / path
-            return place.read_bytes() if place.is_file() else None
-
-        if documents:
-            pipeline = load_pipeline(documents, read)
-            return {name: pipeline.needs.get(name, ()) for name in pipeline.stages}
-    except (OSError, PivotError):
-        pass
-    try:
-        return needs_of_locks(load_documents(project, dependencies=True).locks)
-    except PivotError:
-        return {}
-
-
-def needs_of_locks(locks: Iterable[StageLock]) -> dict[str, tuple[str, ...]]:
-    """Say which stages each of *locks* needs, in their order: those that made what it reads."""
-    locks = list(locks)
-    makers: dict[str, str] = {}
-    for lock in locks:
-        for output in (*lock.outputs, *lock.uncached, *lock.undecided):
-            makers[output.path] = lock.stage
-            makers |= {file.path: lock.stage for file in files_of(output)}
-    needs = {
-        lock.stage: makers_of((o.path for o in lock.dependencies), makers, lock.stage)
-        for lock in locks
-    }
-    try:
-        return {name: needs[name] for name in graphlib.TopologicalSorter(needs).static_order()}
-    except graphlib.CycleError:
-        return needs
-
-
-def makers_of(paths: Iterable[str], makers: Mapping[str, str], own: str) -> tuple[str, ...]:
-    """Name the stages that make *paths*, or a directory that one of them lies in."""
-    found: dict[str, None] = {}
-    for path in paths:
-        place = path
-        while place and place not in makers:
-            place = place.rpartition("/")[0]
-        if place and makers[place] != own:
-            found[makers[place]] = None
-    return tuple(found)
+        if output.problem is not None or output.refused:
+            tally.unplaced += len(output.paths(Step.REFUSE, Step.HOLD)) or 1
+        elif not (checkout.dry_run or output.output.path in done):
+            tally.unplaced += len(output.paths(Step.CREATE, Step.REPLACE))
+        for file, step in () if fetched else output.steps:
+            fate = _Fate.MISSING if step is Step.MISSING else _Fate.THERE
+            tally.add(file.digest, file.size, fate)

@@ -13,8 +13,9 @@ from pivot.keys import Link
 from pivot.plan import Existing
 from pivot.report import parts, report_text
 from pivot.results import exit_code
+from pivot.stage_needs import stage_needs
 from pivot.status_report import status_text
-from pivot.transfer_states import stage_needs, transfer_states
+from pivot.transfer_states import transfer_states
 
 if TYPE_CHECKING:
     from pivot.ci.inputs import Inputs

@@ -57,7 +57,7 @@ def load_pipeline(documents: Iterable[str], read: Reader) -> Pipeline:
     problems += _cycles(stages, needs)
     if problems:
         raise PipelineError(problems)
-    return Pipeline({name: stages[name] for name in _order(needs)}, needs)
+    return Pipeline({name: stages[name] for name in in_order(needs)}, needs)
 
 
 def find_problems(stages: Iterable[Stage]) -> list[str]:
@@ -106,13 +106,16 @@ def _join(stages: Mapping[str, Stage]) -> dict[str, tuple[str, ...]]:
     paths = sorted(makers)
     return {
         stage.name: tuple(
-            dict.fromkeys(maker for path in stage.reads for maker in _makers(path, makers, paths))
+            dict.fromkeys(
+                maker for path in stage.reads for maker in find_makers(path, makers, paths)
+            )
         )
         for stage in stages.values()
     }
 
 
-def _makers(path: str, makers: Mapping[str, str], paths: Sequence[str]) -> Iterator[str]:
+def find_makers(path: str, makers: Mapping[str, str], paths: Sequence[str]) -> Iterator[str]:
+    """List *makers* of what is at *path*, in or around it; *paths* are all made, sorted."""
     for above in (path, *_parents(path)):
         if above in makers:
             yield makers[above]
@@ -123,7 +126,7 @@ def _makers(path: str, makers: Mapping[str, str], paths: Sequence[str]) -> Itera
         yield makers[other]
 
 
-def _order(needs: Mapping[str, Iterable[str]]) -> list[str]:
+def in_order(needs: Mapping[str, Iterable[str]]) -> list[str]:
     """Put each stage after what it needs, and otherwise as the files have them."""
     rank = {name: number for number, name in enumerate(needs)}
     sorter = graphlib.TopologicalSorter(needs)

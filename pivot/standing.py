@@ -1,0 +1,193 @@
+"""Look where stages and tracked data stand: those of the pipeline, and those of locks alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pivot.errors import UsageError
+from pivot.lock_states import LockStates
+from pivot.pipeline import Pipeline
+from pivot.pipeline.targets import choose_stages
+from pivot.pipeline.workspace import load_workspace_pipeline
+from pivot.pipeline_states import pipeline_state
+from pivot.repro.run import Options, Run
+from pivot.repro.supplies import Supplies
+from pivot.repro.watcher import Watcher
+from pivot.results import Problem
+from pivot.stage_needs import join_stages
+from pivot.stage_states import RUNS
+from pivot.targets import Reference, select
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pivot.cache import Cache
+    from pivot.config import RemoteSettings
+    from pivot.lockfile import StageLock
+    from pivot.objects import Digest
+    from pivot.references import Documents
+    from pivot.repro.results import StageResult
+    from pivot.session import Session
+    from pivot.stage_states import StageState
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is to be looked at: *stages* with those that each needs, in their order, and *data*.
+
+    *needs* is all of the graph, of *pipeline* and of what locks add to it.
+    """
+
+    pipeline: Pipeline
+    needs: Mapping[str, tuple[str, ...]]
+    stages: tuple[str, ...]
+    data: tuple[Reference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where all of a choice stands; see `status.Status`."""
+
+    stages: tuple[StageState, ...]
+    problems: tuple[Problem, ...]
+    lost: frozenset[Digest]
+    stuck: frozenset[str]
+    past: frozenset[str]
+
+
+def choose(session: Session, documents: Documents, targets: Sequence[str]) -> Choice:
+    """Find what *targets* mean, all without; stages come with what they need.
+
+    A target is what `repro` takes for one, or what `pull` does. Raises as `repro` does, and
+    `UsageError` that names every unknown target.
+    """
+    pipeline = Pipeline({}, {})
+    if documents.paths.pipelines:
+        pipeline = load_workspace_pipeline(session.project, documents)
+    graph = Pipeline(pipeline.stages, join_stages(pipeline, documents.locks))
+    entries = documents.references.entries
+    if not targets:
+        data = tuple(entry for entry in entries if not entry.is_stage)
+        return Choice(pipeline, graph.needs, tuple(graph.needs), data)
+    names: set[str] = set()
+    found: list[Reference] = []
+    unknown: list[str] = []
+    here, root = session.here, str(session.project.root)
+    for target in targets:
+        try:
+            names |= choose_stages(pipeline, [target], here=here, root=root)
+        except UsageError:
+            try:
+                found += select(documents.references, [target], here=here, root=root)
+            except UsageError:
+                unknown.append(target)
+    if unknown and pipeline.stages:
+        choose_stages(pipeline, unknown, here=here, root=root)
+    if unknown:
+        select(documents.references, unknown, here=here, root=root)
+    names |= {entry.owner for entry in found if entry.is_stage}
+    chosen = graph.upstream(names)
+    owners = {entry.owner for entry in found if not entry.is_stage}
+    data = tuple(entry for entry in entries if not entry.is_stage and entry.owner in owners)
+    return Choice(pipeline, graph.needs, tuple(n for n in graph.needs if n in chosen), data)
+
+
+def look(
+    session: Session,
+    documents: Documents,
+    cache: Cache,
+    choice: Choice,
+    settings: RemoteSettings | None,
+) -> Standing:
+    """Say where all of *choice* stands, with the remote of *settings* if there are any."""
+    eyes = _Eyes(session, documents, cache, choice, settings)
+    for name in choice.stages:
+        eyes.look(name)
+    data = tuple(eyes.locks.data(entry) for entry in choice.data)
+    return Standing(
+        (*eyes.states.values(), *data),
+        (*eyes.problems, *eyes.locks.problems),
+        frozenset(eyes.lost | eyes.locks.lost),
+        frozenset(eyes.stuck | eyes.locks.stuck),
+        frozenset(eyes.past),
+    )
+
+
+class _Eyes:
+    """Looks at one stage after the other."""
+
+    def __init__(
+        self,
+        session: Session,
+        documents: Documents,
+        cache: Cache,
+        choice: Choice,
+        settings: RemoteSettings | None,
+    ) -> None:
+        self._choice = choice
+        self._locks = {lock.stage: lock for lock in documents.locks}
+        self._outputs: dict[str, list[Reference]] = {}
+        for entry in documents.references.entries:
+            if entry.is_stage:
+                self._outputs.setdefault(entry.owner, []).append(entry)
+        order = [name for name in choice.stages if name in choice.pipeline.stages]
+        options = Options(
+            allow_missing=settings is not None, remote=None if settings is None else settings.name
+        )
+        self._run = Run(session, options, cache, Watcher(), documents, choice.pipeline, order)
+        results = self._run.preview().stages if order else ()
+        self._results = {result.stage: result for result in results if self._is_told(result)}
+        supplies = Supplies(session, cache, self._others(documents), remote=settings, accept=True)
+        self.locks = LockStates(self._run.root, documents, self._run.observer, supplies)
+        self.states: dict[str, StageState] = {}
+        self.problems: list[Problem] = []
+        self.lost: set[Digest] = set()
+        self.stuck: set[str] = set()
+        self.past: set[str] = set()
+
+    def look(self, name: str) -> None:
+        """Take note where a stage stands, of which all that it needs is known."""
+        lock, needs = self._locks.get(name), self._choice.needs[name]
+        if name in self._results:
+            self._look_at_plan(self._results[name], lock, needs)
+        elif lock is not None:
+            entries = self._outputs.get(name, [])
+            if self._is_past(lock):
+                self.past.add(name)
+                self.states[name] = self.locks.past(lock, entries)
+            else:
+                runs = [need for need in needs if self._runs(need)]
+                self.states[name] = self.locks.stage(lock, entries, needs, runs)
+
+    def _look_at_plan(
+        self, result: StageResult, lock: StageLock | None, needs: tuple[str, ...]
+    ) -> None:
+        name, error = result.stage, result.error
+        self.states[name], gone = pipeline_state(self._run, result, lock, needs)
+        self.lost |= gone
+        if error is not None:
+            self.problems.append(Problem(error.code, error.message, error.hint, owner=name))
+        if error is not None or self._choice.pipeline.stages[name].frozen:
+            self.stuck.add(name)
+
+    def _runs(self, name: str) -> bool:
+        known = self.states.get(name)
+        return known is not None and known.state in RUNS and name not in self.past
+
+    def _is_told(self, result: StageResult) -> bool:
+        """Tell whether `repro` can say more than that the real Pivot makes it."""
+        stage = self._choice.pipeline.stages[result.stage]
+        return result.error is not None or not stage.foreign or stage.name not in self._locks
+
+    def _is_past(self, lock: StageLock) -> bool:
+        """Tell whether a lock is of a stage of `pivot.yaml` files, which have it no more."""
+        stages = self._choice.pipeline.stages
+        return bool(stages) and lock.stage not in stages and "cmd" in lock.manifest
+
+    def _others(self, documents: Documents) -> list[Reference]:
+        """List what may be looked up that `repro` does not decide about."""
+        entries = documents.references.entries
+        if any(name not in self._results for name in self._choice.stages):
+            return list(entries)
+        return [entry for entry in entries if not entry.is_stage]
