@@ -71,11 +71,11 @@ class LockStates:
             absent, changes = self._compare(lock, waits)
             if absent:
                 self.stuck.add(lock.stage)
-            if absent or changes:
-                return State.CHANGED, "; ".join([*absent, *changes][:_SHOWN])
+            if changes:
+                return State.CHANGED, "; ".join(changes[:_SHOWN])
             if waits:
                 return State.WAITING, f"{waits[0]} may change its input"
-            return _lacking(count, gone) or (State.UNKNOWN, UNSEEN)
+            return _lacking(count, gone) or (State.UNKNOWN, "; ".join(absent[:_SHOWN]) or UNSEEN)
 
         return self._state(lock.stage, lock.document, entries, judge, needs)
 
@@ -138,7 +138,10 @@ class LockStates:
             return None
 
     def _compare(self, lock: StageLock, waits: Collection[str]) -> tuple[list[str], list[str]]:
-        """Say which inputs are not to be had and which changed, but for what *waits* will make."""
+        """Say which inputs are not to be had and which changed, but for what *waits* will make.
+
+        What is recorded and not there has not changed for that; what nobody records has.
+        """
         absent: list[str] = []
         changes: list[str] = []
         for before in inputs_of(lock, self._locks):
@@ -148,6 +151,11 @@ class LockStates:
                     now = self._resolve(lock, before.path, places)
                 except StageFailed:
                     absent.append(f"{before.path} is not there")
+                    entry = self._entries.get(before.path)
+                    if not places:
+                        changes.append(absent[-1])
+                    elif entry is not None and not is_same(before, entry.output):
+                        changes.append(f"{before.path} changed")
                 else:
                     changes += [] if is_same(before, now) else [f"{before.path} changed"]
         return absent, changes

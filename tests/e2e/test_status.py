@@ -13,8 +13,8 @@ from pivot.schema import schema_text
 from tests import buckets
 from tests.conftest import Command
 from tests.e2e.weather import assert_sentence
+from tests.projects import ProjectBuilder, digest, unpack
 from tests.projects import clone as clone_fixture
-from tests.projects import digest, unpack
 from tests.servers import S3Server
 
 PIPELINE = """\
@@ -294,6 +294,30 @@ def test_whether_code_of_the_real_pivot_changed_is_not_known(
     assert {stage["state"] for stage in stages} <= {"unknown", "changed", "waiting"}
     assert any("code changed cannot be seen" in stage["reason"] for stage in stages)
     assert set(told["stages_to_run"]) == {stage["name"] for stage in stages}
+
+
+def test_a_table_of_stages_known_by_lock_alone(tmp_path: Path, bucket: str, pivot: Command) -> None:
+    builder = ProjectBuilder(tmp_path)
+    builder.config(f"remotes:\n  origin: s3://{bucket}/p\n")
+    builder.stage("prep", {"data/prep.txt": b"prep"})
+    builder.stage("train", {"data/model": {"a": b"a", "b": b"bb"}}, after=["prep"])
+    builder.stage("plot", {"data/plot.txt": b"plot"}, after=["train"])
+    assert pivot("push", cwd=tmp_path).code == 0
+    builder.stage("prep", {"data/prep.txt": b"more"})  # made anew, and not pushed
+    shutil.rmtree(tmp_path / ".pivot/cache")
+
+    done = pivot("status", "--online", cwd=tmp_path)
+
+    assert done.code == 3
+    assert done.out == (
+        "Stage  State    Objects  Size  Reason\n"
+        "prep   missing  0/1      0 B   1 of 1 objects can be had nowhere\n"
+        "train  waiting  2/2      3 B   prep may change its input\n"
+        "plot   waiting  1/1      0 B   train may change its input\n"
+        "\n"
+        "3 in all: 1 missing, 2 waiting\n"
+        "3 to run; ready now: prep\n"
+    )
 
 
 def test_the_schema_ships(project: Path, pivot: Command) -> None:

@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests import buckets
 from tests.conftest import Command
 from tests.e2e.weather import OBJECTS, OUTPUTS, assert_sentence, make_project, through
-from tests.projects import digest
+from tests.projects import VERSIONS, ProjectBuilder, clone, digest, dump, unpack
 from tests.servers import S3Server
 
 
@@ -105,6 +106,66 @@ def test_it_is_told_to_programs(project: Path, pivot: Command) -> None:
     (asked,) = told["transfers"]
     assert (asked["direction"], asked["transferred"], asked["failed"]) == ("verify", 0, OBJECTS)
     assert len(asked["plan"]["missing"]) == OBJECTS
+
+
+def add_import(project: Path, path: str, content: bytes, remote: str) -> None:
+    """Track data that another project made and keeps at *remote*, as `pivot import` does."""
+    document = ProjectBuilder(project).tracked(path, content)
+    names = ("repo", "rev", "rev_lock", "stage", "path")
+    source = dict.fromkeys(names, "x") | {"remote": remote}
+    document.write_text(dump(yaml.safe_load(document.read_text()) | {"source": source}))
+
+
+def test_what_is_imported_is_asked_for_at_its_own_remote(
+    pushed: Path, pivot: Command, server: S3Server, bucket: str
+) -> None:
+    add_import(pushed, "data/theirs.csv", b"theirs", f"s3://{bucket}/theirs/")
+    name = digest(b"theirs")
+    lacking = pivot("verify", cwd=pushed)
+    buckets.put(server, bucket, f"theirs/files/{name[:2]}/{name[2:]}", b"theirs")
+    there = pivot("verify", cwd=pushed)
+
+    assert_sentence(lacking, 3, "data/theirs.csv", f"s3://{bucket}/theirs")
+    assert lacking.err.count("Error: ") == 1
+    assert (there.code, there.err) == (0, "")
+    assert "1 of 1 object(s) are there" in there.out
+
+
+@pytest.mark.parametrize(("url", "code"), [("s3://no-such-bucket-here/p", 1), ("nonsense", 2)])
+def test_a_remote_of_imports_that_cannot_be_asked_does_not_hide_what_is_missing(
+    url: str, code: int, pushed: Path, pivot: Command, server: S3Server, bucket: str
+) -> None:
+    add_import(pushed, "data/theirs.csv", b"theirs", url)
+    only_theirs = pivot("verify", cwd=pushed)
+    buckets.delete(server, bucket, place_of("data/b.bin"))
+    both = pivot("verify", cwd=pushed)
+
+    assert_sentence(only_theirs, code)
+    assert f"Verified 'origin': {OBJECTS} of {OBJECTS} object(s) are there" in only_theirs.out
+    assert_sentence(both, 3, "data/b.bin")
+    assert both.err.count("Error: ") == 2
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_the_real_pivot_pushed_is_there(
+    version: str, tmp_path: Path, pivot: Command, server: S3Server, bucket: str
+) -> None:
+    fixture = unpack(version, tmp_path / "fixture")
+    project = clone(fixture, tmp_path / "clone")
+    for path in fixture.bucket.rglob("*"):
+        if path.is_file():
+            key = path.relative_to(fixture.bucket).as_posix()
+            buckets.put(server, bucket, key, path.read_bytes())
+    config = project / ".pivot/config.yaml"
+    config.write_text(f"remotes:\n  origin: s3://{bucket}/pre/fix\n")
+
+    done = pivot("verify", cwd=project)
+    told = json.loads(pivot("status", "--online", "--json", cwd=project).out)
+
+    assert (done.code, done.err) == (0, ""), done
+    assert {stage["missing"] for stage in told["stages"]} == {0}
+    assert {stage["state"] for stage in told["stages"]} == {"unknown", "hit"}
+    assert not (project / ".pivot/cache/files").exists()
 
 
 def test_another_remote(pushed: Path, pivot: Command) -> None:

@@ -93,11 +93,30 @@ def test_an_input_that_can_be_had_nowhere_keeps_its_stage_from_running(bench: Be
     bench.lose(b"raw")
     seen = bench.status()
     assert [(s.state, s.reason) for s in seen.stages] == [
-        (CHANGED, "raw.csv is not there"),
+        (UNKNOWN, "raw.csv is not there"),
         (MISSING, "1 of 1 objects can be had nowhere"),
     ]
     assert (seen.to_run, seen.ready) == (("a",), ())
     assert [(p.code, p.owner) for p in seen.problems] == [(ExitCode.MISSING, "raw.csv")]
+
+
+def test_an_input_that_nobody_records_and_that_is_gone_has_changed(bench: Bench) -> None:
+    bench.builder.stage("a", {"a.txt": b"a"})
+    bench.reads("a", **{"raw.csv": b"raw"})
+    (seen,) = bench.status().stages
+
+    assert (seen.state, seen.reason) == (CHANGED, "raw.csv is not there")
+    assert bench.status().ready == ()
+
+
+def test_a_lost_input_that_was_another_before_has_changed(bench: Bench) -> None:
+    bench.builder.tracked("raw.csv", b"new")
+    bench.builder.stage("a", {"a.txt": b"a"})
+    bench.reads("a", **{"raw.csv": b"old"})
+    bench.lose(b"new")
+
+    assert bench.states() == {"a": CHANGED, "raw.csv": MISSING}
+    assert bench.status().ready == ()
 
 
 def test_one_file_of_a_recorded_directory_is_compared(bench: Bench) -> None:
