@@ -49,7 +49,7 @@ def status(
       waiting   a stage that it needs would run, and then it may have to
       partial   as it was, but some objects can be had nowhere
       missing   as it was, but no object can be had
-      unknown   known by its lock file alone, or the remote could not be asked
+      unknown   known by its lock file alone, or nobody could tell
 
     \b
     Examples:
