@@ -145,7 +145,7 @@ class LockStates:
         absent: list[str] = []
         changes: list[str] = []
         for before in inputs_of(lock, self._locks):
-            places = [p for p in self._related(before.path) if self._makers[p] != lock.stage]
+            places = self._related(before.path)
             if not any(self._makers[place] in waits for place in places):
                 try:
                     now = self._resolve(lock, before.path, places)

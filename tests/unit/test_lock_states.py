@@ -151,11 +151,35 @@ def test_a_directory_that_holds_what_stages_make_is_compared_with_it(bench: Benc
     assert bench.states() == {"a": UNKNOWN, "read": CHANGED}
 
 
+def test_what_a_stage_that_waits_reads_is_not_compared(bench: Bench) -> None:
+    bench.builder.workspace("raw.csv", b"new")
+    bench.builder.stage("a", {"a.txt": b"a"})
+    bench.builder.stage("b", {"b.txt": b"b"})
+    bench.reads("a", **{"raw.csv": b"old"})
+    bench.reads("b", **{"a.txt": b"before"})
+
+    assert bench.states() == {"a": CHANGED, "b": WAITING}
+
+
+def test_names_that_old_releases_left_out_count_where_they_are_recorded(bench: Bench) -> None:
+    bench.builder.workspace("src/a.swp", b"a")
+    bench.builder.stage("a", {"a.txt": b"a"})
+    bench.reads("a", src={"a.swp": b"a", "b": b"b"})
+    assert bench.states() == {"a": CHANGED}
+
+    bench.builder.workspace("src/b", b"b")
+    assert bench.states() == {"a": UNKNOWN}
+
+    bench.builder.workspace("src/c.swp", b"c")
+    assert bench.states() == {"a": CHANGED}
+
+
 def test_names_that_old_releases_left_out_are_no_change(bench: Bench) -> None:
     bench.builder.workspace("src/a.py", b"a")
     bench.builder.stage("a", {"a.txt": b"a"})
     bench.reads("a", src={"a.py": b"a"})
     bench.builder.workspace("src/__pycache__/a.pyc", b"compiled")
+    bench.builder.workspace("src/a.py.swp", b"being edited")
     (bench.root / "src/empty").mkdir()
 
     assert bench.states() == {"a": UNKNOWN}

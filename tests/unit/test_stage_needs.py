@@ -148,6 +148,12 @@ def test_one_needs_those_that_make_what_lies_in_and_around_what_it_reads() -> No
     assert join_stages(None, locks)["reads"] == ("parts", "whole")
 
 
+def test_one_needs_its_producer_also_when_its_output_is_not_recorded_any_more() -> None:
+    locks = [lock("a", {"x": "data/x"}), lock("b", {None: "b"}, [wire("a", "y"), wire("gone")])]
+
+    assert join_stages(None, locks)["b"] == ("a",)
+
+
 def test_locks_in_a_circle_have_no_edges_rather_than_no_order() -> None:
     locks = [lock("a", {None: "a"}, [wire("b")]), lock("b", {None: "b"}, [wire("a")])]
 
