@@ -144,6 +144,13 @@ LATE = {
         "botocore.parsers",
         "botocore.session",
     },
+    "ci.__main__": {
+        "pivot",
+        "pivot.ci.host",
+        "pivot.ci.outputs",
+        "pivot.ci.run",
+        "pivot.errors",
+    },
     "ci.comment": {"requests"},
     "ci.run": {"pivot.ci.oidc"},
     "ci.oidc": {"requests"},

@@ -22,13 +22,13 @@ _ERRORS_SHOWN = 5
 def publish(job: Job, told: Told, stream: TextIO) -> ExitCode:
     """Tell it in all the ways that the job has; none of them changes the exit code."""
     inputs, host = job.inputs, job.host
-    _say(job, told, stream)
     path = _report_path(job)
     try:
         report.write_report(told, path)
     except OSError as error:
         host.warning(f"the report cannot be written: {local_error(error, path).message}")
-    host.outputs(outputs.output_values(told, path))
+    host.outputs(outputs.output_values(told, path))  # first: later steps wait for them
+    _say(job, told, stream)
     if inputs.summary:
         host.summary(summary.summary(told))
     cut = told.raw in {ExitCode.INTERRUPTED, ExitCode.TIMED_OUT}

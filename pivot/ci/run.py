@@ -133,7 +133,8 @@ def _carry_out(job: Job) -> Told:
 def _told(job: Job, answer: Answer, project: Project) -> Told:
     raw = exit_code(answer.problems)
     none = next((p for p in answer.problems if isinstance(p.cause, NoCredentials)), None)
-    if none is not None and job.inputs.on_no_credentials == "skip":
+    skips = raw is ExitCode.DENIED and job.inputs.on_no_credentials == "skip"
+    if none is not None and skips:  # what is worse than that is told
         return _skipped(job, none)
     status = answer.status or judge(
         raw,

@@ -366,6 +366,37 @@ def test_a_job_that_is_cancelled(
     assert list((clone / ".pivot/cache/tmp").glob("*")) == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_job_that_is_cancelled_before_it_begins(
+    number: signal.Signals, runner: Runner, server: S3Server, pivot: Command
+) -> None:
+    with through(server, pivot) as (proxy, command):
+        proxy.stall = True
+        process = runner.start("pull", variables=command.variables)
+        with process:
+            deadline = time.monotonic() + 30
+            while not hears(process.pid, signal.SIGTERM) and time.monotonic() < deadline:
+                pass
+            process.send_signal(number)
+            out, err = process.communicate(timeout=30)
+    step = runner.left(Done(process.returncode, out, err))
+
+    assert step.code == 130, step.done
+    assert "Traceback" not in out + err
+    assert step.outputs.keys() == ALL
+    assert (step.outputs["status"], step.outputs["exit-code"]) == ("failed", "130")
+
+
+def hears(process: int, number: signal.Signals) -> bool:
+    """Tell whether a process has a handler for a signal; nobody has one for SIGTERM by default."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return False
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
+
+
 CANARIES = {
     "AWS_ACCESS_KEY_ID": "CANARYKEYID00000001",
     "AWS_SECRET_ACCESS_KEY": "canary-secret-access-key-0000002",
