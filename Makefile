@@ -8,7 +8,7 @@ SCRIPTS := $(shell git ls-files '*.sh' .ci/run)
 WORKFLOWS := $(wildcard .github/workflows/*.yml)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format s3-matrix image-test generate lock clean
+.PHONY: help setup demo test check format s3-matrix image-test torture generate lock clean
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ s3-matrix: $(READY)  ## run the remotes' contract on every S3 server to be had h
 
 image-test: $(READY)  ## build the container image and test it, with Docker or where it can be had
 	tests/image/with-engine.sh $(RUN)python -m pytest -v --timeout 300 tests/image $(ARGS)
+
+torture: $(READY)  ## try all promises in full, for hours; writes tests/torture/RESULTS.md
+	$(RUN)python -m tests.torture $(ARGS)
 
 generate: $(READY)  ## write action.yml, the GitLab template and the tables of docs/ci.md anew
 	$(RUN)python -m tests.generated

@@ -1,0 +1,23 @@
+"""Every programme with its small figures; `make torture` runs them in full."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.servers import S3Server
+from tests.torture.programme import CannotRunError, Programme, Run
+from tests.torture.programmes import PROGRAMMES
+
+
+@pytest.mark.parametrize("programme", PROGRAMMES, ids=lambda programme: programme.name)
+def test_no_promise_is_broken(programme: Programme, tmp_path: Path, server: S3Server) -> None:
+    run = Run(tmp_path, server)
+    try:
+        programme.trials(run)
+    except CannotRunError as error:
+        pytest.skip(f"{programme.name}: {error}")
+
+    assert run.violations == []
+    assert run.points > 0
