@@ -8,11 +8,23 @@ import errno
 import os
 import stat
 import threading
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from pivot.copying import take
-from pivot.errors import ObjectDamaged, local_error
-from pivot.objects import Content, Digest, is_digest, object_name, verified
+from pivot.errors import IntegrityError, ObjectDamaged, local_error
+from pivot.objects import (
+    Content,
+    Digest,
+    Hasher,
+    Promise,
+    Sha256,
+    false,
+    hash_descriptor,
+    is_digest,
+    object_name,
+    verified,
+)
 from pivot.scratch import Scratch
 
 if TYPE_CHECKING:
@@ -21,8 +33,21 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from pivot.proofs import Proofs
+
 _BATCH = 256
 _BATCH_BYTES = 64 * 1024 * 1024
+
+
+class _Arrived(NamedTuple):
+    """A verified file that has no name yet; *promised* says that its SHA-256 was asked for."""
+
+    private: Path
+    digest: Digest
+    size: int
+    sha256: Sha256 | None
+    found: os.stat_result
+    promised: bool
 
 
 class Cache:
@@ -31,15 +56,17 @@ class Cache:
     What comes in is written to a private file, verified while it is written, synced to the disk,
     and only then linked to its name; a name that is taken stays as it is. Names appear in batches,
     at the latest when the cache is closed: use it in a `with` statement. Safe from many threads.
+    With *proofs* it knows which objects were checked by SHA-256.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, proofs: Proofs | None = None) -> None:
         self.root = root
+        self._proofs = proofs
         self._scratch = Scratch(root / "tmp")
         self._lock = threading.Lock()
         self._publishing = threading.Lock()
         self._failed = False
-        self._arrived: list[tuple[Path, Digest, int]] = []
+        self._arrived: list[_Arrived] = []
         self._arrived_bytes = 0
 
     def __enter__(self) -> Self:
@@ -63,6 +90,8 @@ class Cache:
                 self.publish()
         finally:
             self._scratch.remove()
+            if self._proofs is not None:
+                self._proofs.save()
 
     def path(self, digest: Digest) -> Path:
         """Where the object is, or would be."""
@@ -99,47 +128,87 @@ class Cache:
 
     def receive(
         self,
-        digest: Digest,
+        promise: Promise,
         content: Content,
-        size: int | None,
         *,
         executable: bool = False,
+        hasher: Hasher | None = None,
         count: Callable[[int], None] | None = None,
     ) -> None:
-        """Admit an object if its bytes are what *digest* and *size* promise.
+        """Admit an object if its bytes are what *promise* says.
 
-        With *executable* the object gets the x bits, for files that are hard links to it.
-        Raises `ObjectDamaged` before it reads where *content* announces another size, and
-        `LocalError`; nothing of it stays then.
+        With *executable* the object gets the x bits, for files that are hard links to it. *hasher*
+        is new, and knows the bytes then. Raises `ObjectDamaged` before it reads where *content*
+        announces another size or SHA-256, and `LocalError`; nothing of it stays then.
         """
-        if size is not None and content.size != size:
-            raise ObjectDamaged(f"has {content.size} bytes instead of {size}")
+        if promise.size is not None and content.size != promise.size:
+            raise ObjectDamaged(f"has {content.size} bytes instead of {promise.size}")
+        if content.claimed is not None and promise.sha256 not in {None, content.claimed}:
+            raise false(promise, content.claimed)
+        promise = replace(promise, size=content.size)
+        hasher = hasher or Hasher(strong=promise.sha256 is not None)
         with self._scratch.file() as (private, descriptor):
-            written = 0
-            for chunk in verified(content.chunks, digest, content.size):
-                written += _write(descriptor, chunk, private)
+            for chunk in verified(content.chunks, promise, hasher):
+                _write(descriptor, chunk, private)
                 if count is not None:
                     count(len(chunk))
             try:
                 os.fchmod(descriptor, 0o555 if executable else 0o444)
+                found = os.fstat(descriptor)
             except OSError as error:
                 raise local_error(error, private) from error
-        self._announce(private, digest, written)
+        sha256 = hasher.sha256()
+        self._announce(_Arrived(private, promise.digest, hasher.size, sha256, found, promised=True))
 
     def add(self, source: Path, *, executable: bool = False) -> tuple[Digest, int]:
         """Admit the content of the file at *source*, whatever it is: its digest and size.
 
         It is read once, or shared with *source* where the file system can and then read. Raises
-        `LocalError`, also when *source* is no regular file.
+        `LocalError`, also when *source* is no regular file; when it is to get its name,
+        `IntegrityError` if the cache has another content of the same digest.
         """
+        hasher = Hasher(strong=self._proofs is not None)
         with self._scratch.file() as (private, descriptor):
             try:
-                digest, size = take(source, descriptor)
+                take(source, descriptor, hasher)
                 os.fchmod(descriptor, 0o555 if executable else 0o444)
+                found = os.fstat(descriptor)
             except OSError as error:
                 raise local_error(error, source) from error
-        self._announce(private, digest, size)
-        return digest, size
+        digest, sha256 = hasher.digest(), hasher.sha256()
+        self._announce(_Arrived(private, digest, hasher.size, sha256, found, promised=False))
+        return digest, hasher.size
+
+    def sha256(self, digest: Digest, *, read: bool = True) -> Sha256 | None:
+        """Give the SHA-256 of an object of the cache, which is read if it has to be, and once.
+
+        `None` when the object is not there, its bytes are not those of its name, or it is not
+        known and not to be *read*. Raises `LocalError`.
+        """
+        try:
+            descriptor = os.open(self.path(digest), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise local_error(error, self.path(digest)) from error
+        try:
+            if self._proofs is not None:
+                known = self._proofs.recall(digest, os.fstat(descriptor))
+                if known is not None:
+                    return known
+            if not read:
+                return None
+            hasher = hash_descriptor(descriptor, Hasher(strong=True))
+            if hasher.digest() != digest:
+                return None
+            sha256 = hasher.sha256()
+            if self._proofs is not None and sha256 is not None:
+                self._proofs.note(digest, os.fstat(descriptor), sha256)
+            return sha256
+        except OSError as error:
+            raise local_error(error, self.path(digest)) from error
+        finally:
+            os.close(descriptor)
 
     def is_writable(self, digest: Digest) -> bool:
         """Tell whether somebody gave an object a mode that lets it be changed."""
@@ -165,7 +234,8 @@ class Cache:
     def publish(self) -> None:
         """Give all that has arrived its name, now; raises `LocalError`.
 
-        Also what another thread is about to name has its name when this returns.
+        Also what another thread is about to name has its name when this returns. Raises
+        `IntegrityError` for two contents of one digest.
         """
         with self._publishing:
             with self._lock:
@@ -173,52 +243,71 @@ class Cache:
             if not arrived:
                 return
             try:
-                _sync(arrived[0][0].parent, [private for private, _, _ in arrived])
-                shelves = {self._name(*entry) for entry in arrived}
+                _sync(arrived[0].private.parent, [entry.private for entry in arrived])
+                shelves = {self._name(entry) for entry in arrived}
                 for shelf in shelves:
                     _sync_directory(shelf)
-            except OSError as error:
+            except (OSError, IntegrityError) as error:
                 with self._lock:  # for whoever else waits for these
-                    self._arrived += [entry for entry in arrived if entry[0].exists()]
+                    self._arrived += [entry for entry in arrived if entry.private.exists()]
                 self._failed = True
+                if isinstance(error, IntegrityError):
+                    raise
                 raise local_error(error) from error
             self._failed = False
 
-    def _announce(self, private: Path, digest: Digest, size: int) -> None:
+    def _announce(self, entry: _Arrived) -> None:
         with self._lock:
-            self._arrived.append((private, digest, size))
-            self._arrived_bytes += size
+            self._arrived.append(entry)
+            self._arrived_bytes += entry.size
             full = len(self._arrived) >= _BATCH or self._arrived_bytes >= _BATCH_BYTES
         if full:
             self.publish()
 
-    def _name(self, private: Path, digest: Digest, size: int) -> Path:
-        """Link *private* to its name and return the shelf that it stands on."""
-        target = self.path(digest)
+    def _name(self, entry: _Arrived) -> Path:
+        """Link a private file to its name and return the shelf that it stands on."""
+        private, target = entry.private, self.path(entry.digest)
         target.parent.mkdir(parents=True, exist_ok=True)
+        ours = True
         try:
             os.link(private, target)
         except FileExistsError:
-            held = target.lstat()
-            if not stat.S_ISREG(held.st_mode) or held.st_size != size:
-                os.replace(private, target)  # what stands there is damaged; ours is verified
+            ours = not self._is_held(entry, target.lstat())
+            if ours:
+                os.replace(private, target)  # what stands there is wrong; ours is verified
         except OSError as error:
             if error.errno not in {errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS}:
                 raise
             os.rename(private, target)  # a file system without hard links
+        if ours and self._proofs is not None and entry.sha256 is not None:
+            self._proofs.note(entry.digest, entry.found, entry.sha256)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(private)
         return target.parent
 
+    def _is_held(self, entry: _Arrived, held: os.stat_result) -> bool:
+        """Tell whether what stands at the name of *entry* may stay; raises `IntegrityError`."""
+        if not stat.S_ISREG(held.st_mode) or held.st_size != entry.size:
+            return False
+        if self._proofs is None or entry.sha256 is None:
+            return True
+        sha256 = self.sha256(entry.digest)
+        if sha256 in {None, entry.sha256} or entry.promised:
+            return sha256 == entry.sha256
+        raise IntegrityError(
+            f"two contents have the digest {entry.digest}, with the SHA-256 {entry.sha256} and "
+            f"{sha256}: one of them was forged, and neither can stand for the other",
+            hint=f"find out where each of them comes from; the other is {self.path(entry.digest)}",
+        )
 
-def _write(descriptor: int, chunk: bytes, path: Path) -> int:
+
+def _write(descriptor: int, chunk: bytes, path: Path) -> None:
     view = memoryview(chunk)
     try:
         while view:
             view = view[os.write(descriptor, view) :]
     except OSError as error:
         raise local_error(error, path) from error
-    return len(chunk)
 
 
 def _sync(directory: Path, files: list[Path]) -> None:

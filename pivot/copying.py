@@ -9,10 +9,12 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from pivot.objects import Digest, Hasher, digest_descriptor
+from pivot.objects import hash_descriptor
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pivot.objects import Hasher
 
 _FICLONE = 0x40049409  # ioctl_ficlone(2): share the blocks, copy on write (Btrfs, XFS, ...)
 _CHUNK = 1024 * 1024
@@ -40,8 +42,8 @@ def copy_file(source: Path, target: str, *, mode: int, directory: int | None = N
         os.close(reader)
 
 
-def take(source: Path, writer: int) -> tuple[Digest, int]:
-    """Copy the regular file *source* to the descriptor *writer*: its digest and size.
+def take(source: Path, writer: int, hasher: Hasher) -> None:
+    """Copy the regular file *source* to the descriptor *writer*, and let *hasher* see its bytes.
 
     What is hashed are the bytes of the copy, whatever happens to *source*. Raises `OSError`.
     """
@@ -50,14 +52,13 @@ def take(source: Path, writer: int) -> tuple[Digest, int]:
         if not stat.S_ISREG(os.fstat(reader).st_mode):
             raise OSError(errno.EINVAL, "is not a regular file", str(source))
         if _clone(reader, writer):
-            return digest_descriptor(writer)
-        hasher = Hasher()
+            hash_descriptor(writer, hasher)
+            return
         while chunk := os.read(reader, _CHUNK):
             hasher.update(chunk)
             view = memoryview(chunk)
             while view:
                 view = view[os.write(writer, view) :]
-        return hasher.digest(), hasher.size
     finally:
         os.close(reader)
 

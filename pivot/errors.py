@@ -121,6 +121,10 @@ class ObjectDamaged(ObjectError):
     code = ExitCode.INTEGRITY
 
 
+class ObjectFalse(ObjectDamaged):
+    """The bytes fit their name and not the SHA-256 on record: forged, or mixed up."""
+
+
 class ObjectUnreachable(ObjectError):
     """The object could not be moved after all retries."""
 

@@ -134,9 +134,8 @@ def _receive(session: Session, store: Remote, cache: Cache, want: Wanted) -> boo
     for last in (False, True):
         try:
             cache.receive(
-                want.digest,
+                want.promise,
                 store.download(want.digest),
-                want.size,
                 executable=want.executable,
                 count=session.meter.bytes,
             )

@@ -14,7 +14,7 @@ from pivot.errors import (
     RemoteError,
     local_error,
 )
-from pivot.objects import Content, Digest, local_damage, read_chunks
+from pivot.objects import Content, Digest, Hasher, Promise, local_damage, read_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -44,21 +44,21 @@ class FolderRemote:
             raise RemoteError(error.message, hint=error.hint) from error
 
     def upload(
-        self, digest: Digest, source: Path, size: int | None, *, count: Callable[[int], None]
+        self, promise: Promise, source: Path, hasher: Hasher, *, count: Callable[[int], None]
     ) -> bool:
         """See `Remote.upload`."""
         try:
             found = source.stat().st_size
         except OSError as error:
             raise local_error(error, source) from error
-        held = self._objects.stat([digest]).get(digest)
+        held = self._objects.stat([promise.digest]).get(promise.digest)
         if held not in {None, found}:
             raise ObjectDamaged(f"the remote holds {held} bytes instead of {found}")
         if held is not None:
             return True
         content = Content(found, read_chunks(source))
         try:
-            self._objects.receive(digest, content, size, count=count)
+            self._objects.receive(promise, content, hasher=hasher, count=count)
         except ObjectDamaged as error:
             raise local_damage(source, error.message) from error
         return False

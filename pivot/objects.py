@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, NewType, TypeAlias
 
 import xxhash
 
-from pivot.errors import ObjectDamaged, local_error
+from pivot.errors import ObjectDamaged, ObjectFalse, local_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,10 +19,14 @@ if TYPE_CHECKING:
 Digest = NewType("Digest", str)
 """xxh64 with seed 0 over the bytes, as 16 lower-case hexadecimal digits."""
 
+Sha256 = NewType("Sha256", str)
+"""SHA-256 over the bytes, as 64 lower-case hexadecimal digits: a proof where a digest is a name."""
+
 CHUNK = 256 * 1024
 """Bytes read at a time: the fastest size for hashing (measured), and small next to a part."""
 
 _DIGEST = re.compile(r"[0-9a-f]{16}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"files/([0-9a-f]{2})/([0-9a-f]{14})")
 
 
@@ -61,32 +66,64 @@ Output: TypeAlias = File | Directory
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """An object on its way: *size* bytes in *chunks*, which can be read once."""
+    """An object on its way: *size* bytes in *chunks*, which can be read once.
+
+    *claimed* is the SHA-256 that the remote says it has: enough to refuse it, never to trust it.
+    """
 
     size: int
     chunks: Iterable[bytes]
+    claimed: Sha256 | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What is known of an object's bytes before they are seen.
+
+    *sha256* is what the file *ledger* says, or `None` where no ledger vouches for them.
+    """
+
+    digest: Digest
+    size: int | None = None
+    sha256: Sha256 | None = None
+    ledger: str = ""
 
 
 class Hasher:
-    """Hashes bytes as they pass, and counts them."""
+    """Hashes bytes as they pass, with both digests in one pass, and counts them.
 
-    def __init__(self) -> None:
+    Without *strong* there is no SHA-256.
+    """
+
+    def __init__(self, *, strong: bool = False) -> None:
         self.size = 0
         self._hash = xxhash.xxh64()
+        self._strong = hashlib.sha256() if strong else None
 
     def update(self, data: bytes | memoryview) -> None:
         """Take the next bytes."""
         self._hash.update(data)
+        if self._strong is not None:
+            self._strong.update(data)
         self.size += len(data)
 
     def digest(self) -> Digest:
         """Name the bytes so far."""
         return Digest(self._hash.hexdigest())
 
+    def sha256(self) -> Sha256 | None:
+        """Give the SHA-256 of the bytes so far, if it was asked for."""
+        return None if self._strong is None else Sha256(self._strong.hexdigest())
+
 
 def is_digest(text: object) -> bool:
     """Tell whether *text* has the form of a digest."""
     return isinstance(text, str) and _DIGEST.fullmatch(text) is not None
+
+
+def is_sha256(text: object) -> bool:
+    """Tell whether *text* has the form of a SHA-256."""
+    return isinstance(text, str) and _SHA256.fullmatch(text) is not None
 
 
 def object_name(digest: Digest) -> str:
@@ -139,12 +176,17 @@ def digest_file(path: str | os.PathLike[str], *, dir_fd: int | None = None) -> D
 
 def digest_descriptor(descriptor: int) -> tuple[Digest, int]:
     """Hash an open file from its start in bounded memory: digest and size; raises `OSError`."""
-    hasher = Hasher()
+    hasher = hash_descriptor(descriptor, Hasher())
+    return hasher.digest(), hasher.size
+
+
+def hash_descriptor(descriptor: int, hasher: Hasher) -> Hasher:
+    """Let *hasher* read an open file from its start in bounded memory; raises `OSError`."""
     view = memoryview(bytearray(CHUNK))
     os.lseek(descriptor, 0, os.SEEK_SET)
     while count := os.readv(descriptor, [view]):
         hasher.update(view[:count])
-    return hasher.digest(), hasher.size
+    return hasher
 
 
 def read_chunks(path: str | os.PathLike[str], size: int = CHUNK) -> Iterator[bytes]:
@@ -157,35 +199,52 @@ def read_chunks(path: str | os.PathLike[str], size: int = CHUNK) -> Iterator[byt
         raise local_error(error, path) from error
 
 
-def verified(chunks: Iterable[bytes], digest: Digest, size: int | None) -> Iterator[bytes]:
-    """Pass *chunks* on, the last one only when all of them are what *digest* and *size* promise.
+def verified(
+    chunks: Iterable[bytes], promise: Promise, hasher: Hasher | None = None
+) -> Iterator[bytes]:
+    """Pass *chunks* on, the last one only when all of them are what *promise* says.
 
-    Whoever keeps what this yields only after it is exhausted keeps no wrong bytes. Raises
-    `ObjectDamaged` as soon as there are more bytes than *size*.
+    Whoever keeps what this yields only after it is exhausted keeps no wrong bytes; *hasher*, if
+    given, knows them then. Raises `ObjectDamaged` as soon as there are more bytes than promised,
+    and `ObjectFalse` for bytes that fit their name and not their SHA-256.
     """
-    hasher = xxhash.xxh64()
-    count = 0
+    hasher = hasher or Hasher(strong=promise.sha256 is not None)
     held = b""
     for chunk in chunks:
-        count += len(chunk)
-        if size is not None and count > size:
-            raise ObjectDamaged(f"has more than the recorded {size} bytes")
+        if promise.size is not None and hasher.size + len(chunk) > promise.size:
+            raise ObjectDamaged(f"has more than the recorded {promise.size} bytes")
         hasher.update(chunk)
         if held:
             yield held
         held = chunk
-    if size is not None and count != size:
-        raise ObjectDamaged(f"has {count} bytes instead of {size}")
-    if (found := hasher.hexdigest()) != digest:
-        raise ObjectDamaged(f"hashes to {found}")
+    check(promise, hasher)
     if held:
         yield held
 
 
-def read_verified(path: str | os.PathLike[str], digest: Digest, size: int) -> Iterator[bytes]:
+def check(promise: Promise, hasher: Hasher) -> None:
+    """Raise `ObjectDamaged` or `ObjectFalse` if what *hasher* has read is not what was promised."""
+    if promise.size not in {None, hasher.size}:
+        raise ObjectDamaged(f"has {hasher.size} bytes instead of {promise.size}")
+    if (found := hasher.digest()) != promise.digest:
+        raise ObjectDamaged(f"hashes to {found}")
+    sha256 = hasher.sha256()
+    if promise.sha256 is not None and sha256 is not None and sha256 != promise.sha256:
+        raise false(promise, sha256)
+
+
+def false(promise: Promise, found: Sha256) -> ObjectFalse:
+    """Say that bytes have another SHA-256, *found*, than they should."""
+    where = promise.ledger or "the record"
+    return ObjectFalse(f"has the SHA-256 {found}, and {where} says {promise.sha256}")
+
+
+def read_verified(
+    path: str | os.PathLike[str], promise: Promise, hasher: Hasher | None = None
+) -> Iterator[bytes]:
     """Read the file at *path* for an upload: `verified`, and what is wrong is said of the file."""
     try:
-        yield from verified(read_chunks(path), digest, size)
+        yield from verified(read_chunks(path), promise, hasher)
     except ObjectDamaged as error:
         raise local_damage(path, error.message) from error
 

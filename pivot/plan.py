@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
 from pivot.errors import IntegrityError, PivotError
-from pivot.objects import Digest, Directory, File, Output, files_of
+from pivot.objects import Digest, Directory, File, Output, Promise, Sha256, files_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -31,13 +31,20 @@ class Place:
 class Wanted:
     """An object that is needed: what the documents promise of it, and who needs it.
 
-    *executable* says that all who need it need it so.
+    *executable* says that all who need it need it so. *sha256* is what the file *ledger* records.
     """
 
     digest: Digest
     size: int | None
     executable: bool
     places: tuple[Place, ...]
+    sha256: Sha256 | None = None
+    ledger: str = ""
+
+    @property
+    def promise(self) -> Promise:
+        """What its bytes have to be."""
+        return Promise(self.digest, self.size, self.sha256, self.ledger)
 
     @property
     def path(self) -> str:
@@ -62,17 +69,38 @@ class TransferPlan:
 def list_wanted(references: Iterable[Reference]) -> dict[Digest, Wanted]:
     """List each object that *references* need once, in their order.
 
-    Raises `IntegrityError` when two documents promise different sizes of one object.
+    Raises `IntegrityError` when two documents promise different sizes or SHA-256 of one object.
     """
     needs: dict[Digest, list[tuple[File, Place]]] = {}
+    proofs: dict[Digest, tuple[Sha256, str, str]] = {}
     for entry in references:
         for file in files_of(entry.output):
             place = Place(file.path, entry.owner, entry.document)
             needs.setdefault(file.digest, []).append((file, place))
-    return {digest: _wanted(digest, files) for digest, files in needs.items()}
+            if (sha256 := entry.sums.get(file.path)) is not None:
+                _check_proof(
+                    proofs.setdefault(file.digest, (sha256, entry.ledger, file.path)),
+                    (sha256, entry.ledger, file.path),
+                    file.digest,
+                )
+    return {digest: _wanted(digest, files, proofs.get(digest)) for digest, files in needs.items()}
 
 
-def _wanted(digest: Digest, needs: list[tuple[File, Place]]) -> Wanted:
+def _check_proof(
+    one: tuple[Sha256, str, str], other: tuple[Sha256, str, str], digest: Digest
+) -> None:
+    """Refuse two contents of one digest: what stands for one could be the other."""
+    if one[0] != other[0]:
+        said = " and ".join(f"{ledger} says {sha} ({path})" for sha, ledger, path in (one, other))
+        raise IntegrityError(
+            f"object {digest} has two SHA-256: {said}; one of them was forged",
+            hint="find out in git who changed them; 'git log -p' on both files",
+        )
+
+
+def _wanted(
+    digest: Digest, needs: list[tuple[File, Place]], proof: tuple[Sha256, str, str] | None
+) -> Wanted:
     sized = [(file.size, place) for file, place in needs if file.size is not None]
     if len({size for size, _ in sized}) > 1:
         other = next(item for item in sized if item[0] != sized[0][0])
@@ -86,7 +114,9 @@ def _wanted(digest: Digest, needs: list[tuple[File, Place]]) -> Wanted:
         )
     size = sized[0][0] if sized else None
     executable = all(file.executable for file, _ in needs)
-    return Wanted(digest, size, executable, tuple(place for _, place in needs))
+    places = tuple(place for _, place in needs)
+    sha256, ledger = proof[:2] if proof is not None else (None, "")
+    return Wanted(digest, size, executable, places, sha256, ledger)
 
 
 def sound(held: Mapping[Digest, int], wanted: Mapping[Digest, Wanted]) -> dict[Digest, int]:

@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from pivot.errors import ObjectDamaged, PivotError, RemoteError, UsageError
-from pivot.objects import Digest, digest_file
+from pivot.objects import Digest, Hasher, digest_file
 from pivot.plan import Place, Wanted, list_wanted, plan_transfer, sound
 from pivot.results import Transfer, stopped_transfer
 from pivot.workspace import find_contents
@@ -80,7 +80,8 @@ def _push(
 
     def upload(digest: Digest) -> bool:
         source = elsewhere.get(digest) or cache.path(digest)
-        return store.upload(digest, source, wanted[digest].size, count=session.meter.bytes)
+        hasher = Hasher(strong=True)
+        return store.upload(wanted[digest].promise, source, hasher, count=session.meter.bytes)
 
     session.check_size(plan.bytes)
     moves = session.move(plan, upload)

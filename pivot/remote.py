@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from pathlib import Path
 
-    from pivot.objects import Content, Digest
+    from pivot.objects import Content, Digest, Hasher, Promise
 
 
 class Remote(Protocol):
@@ -30,14 +30,14 @@ class Remote(Protocol):
         """
 
     def upload(
-        self, digest: Digest, source: Path, size: int | None, *, count: Callable[[int], None]
+        self, promise: Promise, source: Path, hasher: Hasher, *, count: Callable[[int], None]
     ) -> bool:
-        """Store the bytes of *source*, if they are what *digest* and *size* promise.
+        """Store the bytes of *source*, if they are what *promise* says.
 
         Whole or not at all, and never over an object that is there: then the answer is true, or
-        `ObjectDamaged` is raised if that one has another size. Bytes that passed are told to
-        *count*. Raises `ObjectError` for this object, `LocalError` where *source* cannot be
-        read, `RemoteError` for all.
+        `ObjectDamaged` is raised if that one has another size. *hasher* is new, and knows all
+        bytes that were stored; they are told to *count* as they pass. Raises `ObjectError` for
+        this object, `LocalError` where *source* cannot be read, `RemoteError` for all.
         """
 
     def download(self, digest: Digest) -> Content:

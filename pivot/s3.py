@@ -6,6 +6,7 @@ import math
 import os
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import obstore
@@ -22,7 +23,16 @@ from pivot.errors import (
     RemoteDenied,
     local_error,
 )
-from pivot.objects import CHUNK, Content, Digest, local_damage, object_name, read_verified
+from pivot.objects import (
+    CHUNK,
+    Content,
+    Digest,
+    Sha256,
+    is_sha256,
+    local_damage,
+    object_name,
+    read_verified,
+)
 from pivot.s3_calls import FOREIGN, Calls
 from pivot.s3_errors import Answer, of_object, parse_answer
 from pivot.s3_stat import Inventory
@@ -31,7 +41,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
+    from obstore import Attributes
+
     from pivot.aws import Access
+    from pivot.objects import Hasher, Promise
     from pivot.remote_url import S3Url
     from pivot.s3_stores import Limits
 
@@ -44,6 +57,10 @@ _MEMORY = 96 * 1024 * 1024
 _FAREWELL = 3.0  # seconds
 _PRECONDITION = 412
 _PAUSES = (0.5, 1.0, 2.0)  # seconds between tries while somebody else writes the same object
+
+
+_SHA256 = "pivot-sha256"
+"""The name of the metadata of an object, `x-amz-meta-pivot-sha256`."""
 
 
 class S3Remote:
@@ -75,23 +92,25 @@ class S3Remote:
         return self._inventory.stat(digests)
 
     def upload(
-        self, digest: Digest, source: Path, size: int | None, *, count: Callable[[int], None]
+        self, promise: Promise, source: Path, hasher: Hasher, *, count: Callable[[int], None]
     ) -> bool:
         """See `Remote.upload`."""
         try:
             found = os.stat(source).st_size
         except OSError as error:
             raise local_error(error, source) from error
-        if size is not None and found != size:
-            raise local_damage(source, f"has {found} bytes instead of {size}")
-        chunks = read_verified(source, digest, found)
+        if promise.size not in {None, found}:
+            raise local_damage(source, f"has {found} bytes instead of {promise.size}")
+        promise = replace(promise, size=found)
+        chunks = read_verified(source, promise, hasher)
         if found > PART:  # parts know no condition: what is there is asked for once more
-            if self._is_there(digest, found):
+            if self._is_there(promise.digest, found):
                 return True
-            self._put_parts(digest, chunks, found, count)
+            self._put_parts(promise, chunks, found, count)
             return False
         with self._slots, self._memory.hold(found):
-            was_there = self._put(digest, b"".join(chunks))
+            data = b"".join(chunks)
+            was_there = self._put(promise.digest, data, _attributes(hasher.sha256()))
         count(found)
         return was_there
 
@@ -106,7 +125,9 @@ class S3Remote:
             except FOREIGN as error:
                 raise of_object(parse_answer(error), self._calls.url) from error
 
-        return Content(answer.meta["size"], chunks())
+        claimed = answer.attributes.get(_SHA256, "")
+        size = answer.meta["size"]
+        return Content(size, chunks(), Sha256(claimed) if is_sha256(claimed) else None)
 
     def _is_there(self, digest: Digest, size: int, *, if_refused: bool = False) -> bool:
         """Tell whether an object of *size* bytes is there; raises `ObjectDamaged` for another."""
@@ -120,10 +141,10 @@ class S3Remote:
             raise ObjectDamaged(f"the remote holds {found} bytes instead of {size}")
         return True
 
-    def _put(self, digest: Digest, data: bytes) -> bool:
+    def _put(self, digest: Digest, data: bytes, attributes: Attributes) -> bool:
         """Store *data* unless it is there; tell whether it was."""
         for pause in (*_PAUSES, None):
-            refusal = self._try_put(digest, data)
+            refusal = self._try_put(digest, data, attributes)
             if refusal is None:
                 return False
             # 412 says that it is there; 409 also that another write is under way, or was undone
@@ -133,7 +154,7 @@ class S3Remote:
                 time.sleep(pause)
         raise ObjectUnreachable("the service keeps saying that somebody else is writing it")
 
-    def _try_put(self, digest: Digest, data: bytes) -> Answer | None:
+    def _try_put(self, digest: Digest, data: bytes, attributes: Attributes) -> Answer | None:
         """Store *data* if nothing is there, else return what the service said.
 
         A service that knows no conditions was asked before.
@@ -144,7 +165,14 @@ class S3Remote:
         mode: Literal["create", "overwrite"] = "overwrite" if conditional is False else "create"
         refusal = None
         try:
-            obstore.put(store, object_name(digest), data, mode=mode, use_multipart=False)
+            obstore.put(
+                store,
+                object_name(digest),
+                data,
+                attributes=attributes,
+                mode=mode,
+                use_multipart=False,
+            )
         except AlreadyExistsError as error:
             refusal = parse_answer(error)
         except FOREIGN as error:
@@ -157,15 +185,19 @@ class S3Remote:
                 self._conditional = self._conditional is not False
             else:
                 raise self._not_written(answer) from error
-            return self._try_put(digest, data)
+            return self._try_put(digest, data, attributes)
         if conditional is None:
             self._conditional = self._conditional is not False
         return refusal
 
     def _put_parts(
-        self, digest: Digest, chunks: Iterator[bytes], size: int, count: Callable[[int], None]
+        self, promise: Promise, chunks: Iterator[bytes], size: int, count: Callable[[int], None]
     ) -> None:
-        """Store a large object in parts, of which free slots send some at the same time."""
+        """Store a large object in parts, of which free slots send some at the same time.
+
+        Its SHA-256 would have to be in the first request, so it is left out where only the bytes
+        can tell it: they are not read twice for that.
+        """
         part = max(PART, math.ceil(size / _MOST_PARTS / 2**20) * 2**20)
 
         def counted() -> Iterator[bytes]:
@@ -185,8 +217,9 @@ class S3Remote:
             with self._memory.hold((slots + 1) * part):
                 obstore.put(
                     self._calls.stores.writes,
-                    object_name(digest),
+                    object_name(promise.digest),
                     counted(),
+                    attributes=_attributes(promise.sha256),
                     use_multipart=True,
                     chunk_size=part,
                     max_concurrency=slots,
@@ -207,3 +240,7 @@ class S3Remote:
                 "aws sts get-caller-identity",
             )
         return of_object(answer, self._calls.url)
+
+
+def _attributes(sha256: Sha256 | None) -> Attributes:
+    return {} if sha256 is None else {_SHA256: sha256}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pivot.cache import Cache
 from pivot.errors import LocalError
+from pivot.proofs import Proofs
 from pivot.references import load_references
 from pivot.remotes import open_remote
 from pivot.targets import Selection, select
@@ -49,7 +50,8 @@ class Session:
 
     def cache(self) -> Cache:
         """Open the cache; use it in a `with` statement."""
-        return Cache(self.config.cache_dir(self.project, self.environment))
+        root = self.config.cache_dir(self.project, self.environment)
+        return Cache(root, Proofs(root / "checked.json"))
 
     def open_remote(self, remote: RemoteSettings) -> Remote:
         """Open a remote, see `remotes.open_remote`."""
@@ -65,7 +67,7 @@ class Session:
         """Find what *targets* name, seen from the current directory; see `targets.select`."""
         references = load_references(self.project)
         chosen = select(references, targets, here=self.here, root=str(self.project.root))
-        return Selection(chosen, references.paths())
+        return Selection(chosen, references.paths(), references.entries)
 
     def check_size(self, size: int) -> None:
         """Refuse to move *size* bytes when that is more than may be moved; see `LocalError`."""

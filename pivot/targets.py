@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pivot.errors import IntegrityError, UsageError
-from pivot.objects import Digest, Directory, File, Output, files_of
+from pivot.objects import Digest, Directory, File, Output, Sha256, files_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -20,6 +20,8 @@ class Reference:
 
     *owner* is the stage, or the path of tracked data; *document* is the file that says so.
     *imported_from* is the URL of another project's remote, where the objects are kept instead.
+    *sums* are the SHA-256 of its files by path, as the file *ledger* has them; with *stale* that
+    file tells of other content of the output, and so nothing of this.
     """
 
     output: Output
@@ -27,6 +29,9 @@ class Reference:
     document: str
     is_stage: bool
     imported_from: str | None = None
+    sums: Mapping[str, Sha256] = field(default_factory=dict, compare=False, repr=False)
+    ledger: str = field(default="", compare=False)
+    stale: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +53,14 @@ class References:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What targets mean: the *entries*, and the paths of all files that are *known* at all."""
+    """What targets mean: the *entries*, and the paths of all files that are *known* at all.
+
+    *all* are the entries that there are, whole.
+    """
 
     entries: tuple[Reference, ...]
     known: frozenset[str]
+    all: tuple[Reference, ...] = ()
 
 
 def select(

@@ -13,7 +13,7 @@ import pytest
 
 from pivot.cache import Cache
 from pivot.errors import LocalError, ObjectDamaged
-from pivot.objects import Content, Digest, digest_bytes, object_name
+from pivot.objects import Content, Digest, Promise, digest_bytes, object_name
 from pivot.transfer import for_each
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def test_what_is_received_is_there_byte_for_byte(tmp_path: Path, size: int) -> N
     digest = digest_bytes(data)
     passed: list[int] = []
     with Cache(tmp_path) as cache:
-        cache.receive(digest, content(data), size, count=passed.append)
+        cache.receive(Promise(digest, size), content(data), count=passed.append)
 
     assert (tmp_path / object_name(digest)).read_bytes() == data
     assert sum(passed) == size
@@ -104,7 +104,7 @@ def test_wrong_bytes_are_refused_and_leave_nothing(
 ) -> None:
     with Cache(tmp_path) as cache:
         with pytest.raises(ObjectDamaged):
-            cache.receive(DIGEST, content(data, announced), recorded)
+            cache.receive(Promise(DIGEST, recorded), content(data, announced))
         cache.publish()
 
         assert not [name for name in files(tmp_path) if name.startswith("files")]
@@ -114,16 +114,16 @@ def test_wrong_bytes_are_refused_and_leave_nothing(
 def test_another_announced_size_is_refused_before_a_byte_is_read(tmp_path: Path) -> None:
     chunks = iter([b"bytes"])
     with Cache(tmp_path) as cache, pytest.raises(ObjectDamaged, match="5 bytes instead of 6"):
-        cache.receive(DIGEST, Content(5, chunks), 6)
+        cache.receive(Promise(DIGEST, 6), Content(5, chunks))
 
     assert next(chunks) == b"bytes"
 
 
 def test_a_refused_object_does_not_take_others_along(tmp_path: Path) -> None:
     with Cache(tmp_path) as cache:
-        cache.receive(DIGEST, content(DATA), None)
+        cache.receive(Promise(DIGEST), content(DATA))
         with pytest.raises(ObjectDamaged):
-            cache.receive(digest_bytes(b"other"), content(DATA), None)
+            cache.receive(Promise(digest_bytes(b"other")), content(DATA))
 
     assert files(tmp_path) == [object_name(DIGEST)]
 
@@ -131,7 +131,7 @@ def test_a_refused_object_does_not_take_others_along(tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", ["publish", "close"])
 def test_a_name_appears_only_with_publish_or_close(tmp_path: Path, how: str) -> None:
     cache = Cache(tmp_path)
-    cache.receive(DIGEST, content(DATA), len(DATA))
+    cache.receive(Promise(DIGEST, len(DATA)), content(DATA))
     before = (cache.stat([DIGEST]), list(cache.scan()))
     getattr(cache, how)()
     after = (cache.stat([DIGEST]), list(cache.scan()))
@@ -146,7 +146,7 @@ def test_an_object_is_read_only(tmp_path: Path, executable: bool, mode: int) -> 
     old = os.umask(0o027)
     try:
         with Cache(tmp_path) as cache:
-            cache.receive(DIGEST, content(DATA), None, executable=executable)
+            cache.receive(Promise(DIGEST), content(DATA), executable=executable)
     finally:
         os.umask(old)
 
@@ -190,10 +190,10 @@ def test_a_cache_that_was_never_made_is_empty(tmp_path: Path) -> None:
 
 def test_a_good_object_is_never_replaced(tmp_path: Path) -> None:
     with Cache(tmp_path) as cache:
-        cache.receive(DIGEST, content(DATA), None)
+        cache.receive(Promise(DIGEST), content(DATA))
     first = cache.path(DIGEST).stat()
     with Cache(tmp_path) as cache:
-        cache.receive(DIGEST, content(DATA), None, executable=True)
+        cache.receive(Promise(DIGEST), content(DATA), executable=True)
     second = cache.path(DIGEST).stat()
 
     assert (second.st_ino, second.st_mode) == (first.st_ino, first.st_mode)
@@ -206,7 +206,7 @@ def test_a_damaged_object_is_replaced(tmp_path: Path, damaged: bytes) -> None:
     path.parent.mkdir(parents=True)
     path.write_bytes(damaged)
     with Cache(tmp_path) as cache:
-        cache.receive(DIGEST, content(DATA), None)
+        cache.receive(Promise(DIGEST), content(DATA))
 
     assert path.read_bytes() == DATA
     assert files(tmp_path) == [object_name(DIGEST)]
@@ -217,7 +217,7 @@ def test_a_dead_link_under_the_name_is_replaced(tmp_path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.symlink_to("nowhere")
     with Cache(tmp_path) as cache:
-        cache.receive(DIGEST, content(DATA), None)
+        cache.receive(Promise(DIGEST), content(DATA))
 
     assert not path.is_symlink()
     assert path.read_bytes() == DATA
@@ -232,7 +232,7 @@ def test_what_a_killed_process_left_is_removed(
     keeper.wait()
     assert list(left.iterdir())
     with Cache(tmp_path) as cache:
-        cache.receive(DIGEST, content(DATA), None)
+        cache.receive(Promise(DIGEST), content(DATA))
 
     assert files(tmp_path) == [object_name(DIGEST)]
 
@@ -243,7 +243,7 @@ def test_what_a_running_process_writes_is_kept(
     assert keeper.stdout is not None
     used = tmp_path / "tmp" / keeper.stdout.readline().strip()
     with Cache(tmp_path) as cache:
-        cache.receive(DIGEST, content(DATA), None)
+        cache.receive(Promise(DIGEST), content(DATA))
 
     assert len(list(used.iterdir())) == 1
     assert cache.stat([DIGEST]) == {DIGEST: len(DATA)}
@@ -253,7 +253,7 @@ def test_many_threads_may_store_at_once(tmp_path: Path) -> None:
     bodies = [f"object {number % 400}".encode() for number in range(800)]
     with Cache(tmp_path) as cache:
         for_each(
-            bodies, lambda body: cache.receive(digest_bytes(body), content(body), None), jobs=8
+            bodies, lambda body: cache.receive(Promise(digest_bytes(body)), content(body)), jobs=8
         )
 
     expected = {digest_bytes(body): len(body) for body in bodies}
@@ -265,7 +265,7 @@ def test_many_runs_may_store_at_once(tmp_path: Path) -> None:
     def store(number: int) -> None:
         with Cache(tmp_path) as cache:
             for body in (b"same", f"own {number}".encode()):
-                cache.receive(digest_bytes(body), content(body), None)
+                cache.receive(Promise(digest_bytes(body)), content(body))
 
     for_each(range(100), store, jobs=8)
 
@@ -322,7 +322,7 @@ def test_what_is_added_twice_is_one_object(tmp_path: Path) -> None:
         cache.publish()
         first = cache.path(DIGEST).stat().st_ino
         cache.add(tmp_path / "source", executable=True)
-        cache.receive(DIGEST, content(DATA), None)
+        cache.receive(Promise(DIGEST), content(DATA))
 
     assert cache.path(DIGEST).stat().st_ino == first
     assert files(tmp_path / "cache") == [object_name(DIGEST)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pivot.errors import ObjectDamaged, ObjectMissing
-from pivot.objects import CHUNK, Digest, digest_bytes, object_name
+from pivot.objects import CHUNK, Digest, Hasher, Promise, digest_bytes, object_name
 from pivot.s3 import PART
 from pivot.transfer import for_each
 from tests.contract.remotes import CONDITIONAL_PUT, PENDING_UPLOADS, sample, write_sample
@@ -27,7 +27,7 @@ SMALL_AND_LARGE = pytest.mark.parametrize("size", [1000, PART + MIB], ids=["smal
 
 def upload(place: Place, digest: Digest, source: Path, size: int | None) -> bool:
     with closing(place.open()) as remote:
-        return remote.upload(digest, source, size, count=lambda _: None)
+        return remote.upload(Promise(digest, size), source, Hasher(), count=lambda _: None)
 
 
 def download(place: Place, digest: Digest) -> bytes:
@@ -99,7 +99,7 @@ def test_what_is_uploaded_comes_back(place: Place, tmp_path: Path, size: int) ->
     digest, source = write_sample(tmp_path, size)
     passed: list[int] = []
     with closing(place.open()) as remote:
-        was_there = remote.upload(digest, source, size, count=passed.append)
+        was_there = remote.upload(Promise(digest, size), source, Hasher(), count=passed.append)
     with closing(place.open()) as remote:
         told = remote.stat([digest])
         content = remote.download(digest)
@@ -200,7 +200,7 @@ def test_a_download_of_what_is_not_there_says_so(place: Place) -> None:
 def test_a_prefix_is_taken_literally(place: Place, tmp_path: Path, prefix: str) -> None:
     digest, source = write_sample(tmp_path, 10)
     with closing(place.open(prefix)) as remote:
-        remote.upload(digest, source, 10, count=lambda _: None)
+        remote.upload(Promise(digest, 10), source, Hasher(), count=lambda _: None)
     with closing(place.open(prefix)) as remote:
         few = remote.stat([digest])
         many = remote.stat([digest, *absent(100)])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pivot.errors import ExitCode, RemoteDenied, RemoteError
-from pivot.objects import Digest, digest_bytes
+from pivot.objects import Digest, Hasher, Promise, digest_bytes
 from tests.contract.remotes import LACKS, SIGNATURES, Bucket, write_sample
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def test_an_upload_with_bad_keys_is_denied(s3: Bucket, tmp_path: Path, bad: str,
     s3.need(SIGNATURES)
     digest, source = write_sample(tmp_path, size)
     with closing(with_bad(s3, bad).open()) as remote, pytest.raises(RemoteDenied):
-        remote.upload(digest, source, size, count=lambda _: None)
+        remote.upload(Promise(digest, size), source, Hasher(), count=lambda _: None)
 
     assert s3.names() == []
 
@@ -68,7 +68,7 @@ def test_an_upload_by_a_reader_is_denied(
     reader = place.seen_through(server.with_keys("reader", "readersecret"))
     digest, source = write_sample(tmp_path, size)
     with closing(reader.open()) as remote, pytest.raises(RemoteDenied):
-        remote.upload(digest, source, size, count=lambda _: None)
+        remote.upload(Promise(digest, size), source, Hasher(), count=lambda _: None)
 
     assert place.names() == []
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pivot.errors import ObjectError, RemoteUnavailable
-from pivot.objects import Digest, digest_bytes, object_name
+from pivot.objects import Digest, Hasher, Promise, digest_bytes, object_name
 from pivot.s3 import PART
 from pivot.transfer import Moves, move_all
 from tests import servers
@@ -236,6 +236,6 @@ def upload_all(place: Bucket, sources: Mapping[Digest, Path], *, jobs: int) -> M
     with closing(place.open(jobs=jobs)) as remote:
 
         def move(digest: Digest) -> bool:
-            return remote.upload(digest, sources[digest], None, count=lambda _: None)
+            return remote.upload(Promise(digest), sources[digest], Hasher(), count=lambda _: None)
 
         return move_all(sources, move, jobs=jobs)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pivot.copying import copy_file, take
-from pivot.objects import digest_bytes
+from pivot.objects import Digest, Hasher, digest_bytes
 
 SIZES = [0, 1, 4096, 3 * 1024 * 1024 + 17]
 
@@ -123,12 +123,18 @@ def _writer(tmp_path: Path) -> Iterator[int]:
     os.close(descriptor)
 
 
+def taken_from(source: Path, writer: int) -> tuple[Digest, int]:
+    hasher = Hasher()
+    take(source, writer, hasher)
+    return hasher.digest(), hasher.size
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_what_is_taken_is_hashed_on_the_way(size: int, tmp_path: Path, writer: int) -> None:
     content = os.urandom(size)
     (tmp_path / "source").write_bytes(content)
 
-    assert take(tmp_path / "source", writer) == (digest_bytes(content), size)
+    assert taken_from(tmp_path / "source", writer) == (digest_bytes(content), size)
     assert (tmp_path / "taken").read_bytes() == content
 
 
@@ -136,13 +142,13 @@ def test_a_file_with_holes_is_taken_whole(tmp_path: Path, writer: int) -> None:
     with (tmp_path / "source").open("wb") as file:
         file.truncate(5 * 2**20)
 
-    assert take(tmp_path / "source", writer) == (digest_bytes(bytes(5 * 2**20)), 5 * 2**20)
+    assert taken_from(tmp_path / "source", writer) == (digest_bytes(bytes(5 * 2**20)), 5 * 2**20)
 
 
 def test_a_file_that_does_not_say_its_size_is_taken_whole(tmp_path: Path, writer: int) -> None:
     expected = Path("/proc/self/environ").read_bytes()
 
-    assert take(Path("/proc/self/environ"), writer) == (digest_bytes(expected), len(expected))
+    assert taken_from(Path("/proc/self/environ"), writer) == (digest_bytes(expected), len(expected))
 
 
 def test_a_link_is_not_taken(tmp_path: Path, writer: int) -> None:
@@ -150,14 +156,14 @@ def test_a_link_is_not_taken(tmp_path: Path, writer: int) -> None:
     (tmp_path / "link").symlink_to("source")
 
     with pytest.raises(OSError, match="symbolic link"):
-        take(tmp_path / "link", writer)
+        taken_from(tmp_path / "link", writer)
 
 
 def test_a_pipe_is_not_taken_and_nobody_waits_for_it(tmp_path: Path, writer: int) -> None:
     os.mkfifo(tmp_path / "pipe")
 
     with pytest.raises(OSError, match="is not a regular file"):
-        take(tmp_path / "pipe", writer)
+        taken_from(tmp_path / "pipe", writer)
 
 
 @pytest.mark.parametrize("kind", ["directory", "absent"])
@@ -166,7 +172,7 @@ def test_what_is_no_file_is_not_taken(kind: str, tmp_path: Path, writer: int) ->
     before = len(os.listdir("/proc/self/fd"))
 
     with pytest.raises(OSError, match=kind):
-        take(tmp_path / kind, writer)
+        taken_from(tmp_path / kind, writer)
 
     assert len(os.listdir("/proc/self/fd")) == before
 
@@ -189,7 +195,7 @@ def test_of_a_file_that_changes_the_copy_is_what_was_hashed(tmp_path: Path) -> N
     try:
         for number in range(10):
             with (tmp_path / f"taken{number}").open("w+b") as taken:
-                digest, size = take(source, taken.fileno())
+                digest, size = taken_from(source, taken.fileno())
                 taken.seek(0)
                 content = taken.read()
 

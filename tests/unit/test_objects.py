@@ -19,6 +19,7 @@ from pivot.objects import (
     Directory,
     File,
     Hasher,
+    Promise,
     digest_bytes,
     digest_descriptor,
     digest_file,
@@ -123,8 +124,8 @@ def test_only_sixteen_lower_case_digits_are_a_digest(text: object) -> None:
 def test_right_bytes_pass_unchanged(chunks: list[bytes]) -> None:
     data = b"".join(chunks)
 
-    assert b"".join(verified(chunks, digest_bytes(data), len(data))) == data
-    assert b"".join(verified(chunks, digest_bytes(data), None)) == data
+    assert b"".join(verified(chunks, Promise(digest_bytes(data), len(data)))) == data
+    assert b"".join(verified(chunks, Promise(digest_bytes(data)))) == data
 
 
 @given(st.lists(st.binary(min_size=1, max_size=9), min_size=1), st.booleans())
@@ -133,14 +134,16 @@ def test_wrong_bytes_never_pass_whole(chunks: list[bytes], sized: bool) -> None:
     passed: list[bytes] = []
 
     with pytest.raises(ObjectDamaged, match=f"hashes to {digest_bytes(data)}"):
-        passed.extend(verified(chunks, digest_bytes(data + b"!"), len(data) if sized else None))
+        passed.extend(
+            verified(chunks, Promise(digest_bytes(data + b"!"), len(data) if sized else None))
+        )
 
     assert passed == chunks[:-1]
 
 
 def test_too_few_bytes_are_damage() -> None:
     with pytest.raises(ObjectDamaged, match="has 2 bytes instead of 3"):
-        list(verified([b"ab"], digest_bytes(b"ab"), 3))
+        list(verified([b"ab"], Promise(digest_bytes(b"ab"), 3)))
 
 
 def test_reading_stops_as_soon_as_there_are_too_many_bytes() -> None:
@@ -150,7 +153,7 @@ def test_reading_stops_as_soon_as_there_are_too_many_bytes() -> None:
         pytest.fail("read on beyond the recorded size")
 
     with pytest.raises(ObjectDamaged, match="more than the recorded 3 bytes"):
-        list(verified(endless(), digest_bytes(b"abc"), 3))
+        list(verified(endless(), Promise(digest_bytes(b"abc"), 3)))
 
 
 @given(st.lists(st.binary(max_size=9)))
