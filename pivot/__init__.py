@@ -4,14 +4,14 @@ Where things are, lower layers first (a module imports only from layers below it
 
 - words: `errors`, `objects`, `remote_url`, `budget`, `manifests`, `quantities`, `deadline`, `room`
 - documents: `documents`, `values`, `schema`, `project`, `keys`, `config`, `config_file`,
-  `lockfile`, `lock_writer`, `tracked`, `gitignore`, `git`
+  `lockfile`, `lock_writer`, `ledger`, `tracked`, `gitignore`, `git`
 - pipelines: `stage`, `parameters`, `fingerprint`, and `pipeline`, a package: files to one graph
 - decisions, all pure: `targets`, `plan`, `listing`
-- effects: `references`, `transfer`, `scratch`, `cache`, `tree`, `workspace`, `copying`,
+- effects: `references`, `transfer`, `scratch`, `proofs`, `cache`, `tree`, `workspace`, `copying`,
   `placement`, `observer`, `remembered`, `remote` (its kinds: `folder`; `s3`, with `s3_stat`,
   `s3_calls`, `s3_stores`, `s3_errors` and `aws`), `remotes`
-- use cases: `session`, `push`, `fetch`, `checkout`, `verify`, which answer with `results`; `api`
-  has them all
+- use cases: `session`, `sums`, `push`, `fetch`, `checkout`, `verify`, which answer with `results`;
+  `api` has them all
 - running stages: `repro`, a package with its own decisions, effects and faces; `overview`,
   `graph_text` and `track` are about stages and data as well
 - where stages stand: `stage_states` (the words) and `stage_needs` (the graph); `transfer_states`

@@ -19,6 +19,7 @@ from pivot.objects import (
     Hasher,
     Promise,
     Sha256,
+    check,
     false,
     hash_descriptor,
     is_digest,
@@ -179,11 +180,11 @@ class Cache:
         self._announce(_Arrived(private, digest, hasher.size, sha256, found, promised=False))
         return digest, hasher.size
 
-    def sha256(self, digest: Digest, *, read: bool = True) -> Sha256 | None:
-        """Give the SHA-256 of an object of the cache, which is read if it has to be, and once.
+    def sha256(self, digest: Digest, *, read: bool = True, note: bool = True) -> Sha256 | None:
+        """Give the SHA-256 of an object of the cache, which is read if it has to be.
 
-        `None` when the object is not there, its bytes are not those of its name, or it is not
-        known and not to be *read*. Raises `LocalError`.
+        It is read once, if that may be *note*d. `None` when the object is not there, its bytes
+        are not those of its name, or it is not known and not to be *read*. Raises `LocalError`.
         """
         try:
             descriptor = os.open(self.path(digest), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -202,7 +203,7 @@ class Cache:
             if hasher.digest() != digest:
                 return None
             sha256 = hasher.sha256()
-            if self._proofs is not None and sha256 is not None:
+            if note and self._proofs is not None and sha256 is not None:
                 self._proofs.note(digest, os.fstat(descriptor), sha256)
             return sha256
         except OSError as error:
@@ -210,12 +211,41 @@ class Cache:
         finally:
             os.close(descriptor)
 
-    def is_writable(self, digest: Digest) -> bool:
-        """Tell whether somebody gave an object a mode that lets it be changed."""
+    def verify(self, promise: Promise, *, note: bool = True) -> None:
+        """Read an object and raise `ObjectDamaged` if it is not what was promised.
+
+        One that somebody made writable is protected again, so that it need not be read again, and
+        that it was read is remembered, both if that may be *note*d. Raises `LocalError`.
+        """
+        path = self.path(promise.digest)
         try:
-            return bool(os.lstat(self.path(digest)).st_mode & 0o222)
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            try:
+                hasher = Hasher(strong=promise.sha256 is not None)
+                found = os.fstat(descriptor)
+                hash_descriptor(descriptor, hasher)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise local_error(error, path) from error
+        check(promise, hasher)
+        if not note:
+            return
+        if self._proofs is not None and promise.sha256 is not None:
+            self._proofs.note(promise.digest, found, promise.sha256)
+        if found.st_mode & 0o222:
+            self.protect(promise.digest)
+
+    def lstat(self, digest: Digest) -> os.stat_result:
+        """Look at an object that is there; raises `LocalError`."""
+        try:
+            return os.lstat(self.path(digest))
         except OSError as error:
             raise local_error(error) from error
+
+    def is_proven(self, digest: Digest, found: os.stat_result, sha256: Sha256) -> bool:
+        """Tell whether an object, which *found* is of, was read here and has this SHA-256."""
+        return self._proofs is not None and self._proofs.recall(digest, found) == sha256
 
     def protect(self, digest: Digest) -> None:
         """Make an object read-only again, if it is ours to do so."""

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import os
 import stat
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pivot.errors import LocalError
+from pivot.errors import LocalError, ObjectDamaged, ObjectFalse
 from pivot.fetch import fetch_all
 from pivot.keys import Link
-from pivot.objects import Digest, digest_file
 from pivot.placement import place
 from pivot.plan import CheckoutPlan, Existing, Step, Wanted, list_wanted, plan_checkout, sound
 from pivot.results import Checkout, Pull
 from pivot.room import check_room
 from pivot.scratch import Scratch
+from pivot.transfer import for_each
 from pivot.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pivot.cache import Cache
+    from pivot.objects import Digest
     from pivot.session import Session
     from pivot.targets import Selection
 
@@ -59,7 +61,7 @@ def pull(
         if not dry_run:
             cache.discard(damaged)
         fetched = fetch_all(
-            session, settings, cache, selection.entries, dry_run=dry_run, damaged=damaged
+            session, settings, cache, selection.entries, dry_run=dry_run, damaged=frozenset(damaged)
         )
         coming = [d for part in fetched if part.dry_run for d in part.plan.transfer]
         placed = place_selection(
@@ -68,26 +70,42 @@ def pull(
     return Pull(fetched, placed)
 
 
+_NONE: Mapping[Digest, ObjectDamaged] = MappingProxyType({})
+
+
 def find_damaged(
     session: Session, cache: Cache, wanted: Mapping[Digest, Wanted], *, dry_run: bool
-) -> frozenset[Digest]:
+) -> dict[Digest, ObjectDamaged]:
     """Find objects of the cache whose bytes are wrong, among those that give cause to look.
 
-    That is: somebody made them writable; or no document records their size and the workspace
-    has no file of that size, so that they are likely to be placed.
+    That is: a ledger has their SHA-256, and they were not read for it yet; somebody made them
+    writable; or no document records their size and the workspace has no file of that size, so that
+    they are likely to be placed.
     """
     root = session.project.root
-    damaged = set()
+    doubtful: list[Digest] = []
     for digest, size in sound(cache.stat(wanted), wanted).items():
-        writable = cache.is_writable(digest)
-        places = wanted[digest].places if wanted[digest].size is None else ()
-        if not writable and not any(_differs(root / place.path, size) for place in places):
-            continue
-        if digest_file(cache.path(digest)) != digest:
-            damaged.add(digest)
-        elif writable and not dry_run:
-            cache.protect(digest)  # so that it need not be read again
-    return frozenset(damaged)
+        want, found = wanted[digest], cache.lstat(digest)
+        if want.sha256 is not None:
+            proven = cache.is_proven(digest, found, want.sha256)
+        else:
+            places = want.places if want.size is None else ()
+            writable = bool(found.st_mode & 0o222)
+            proven = not writable and not any(_differs(root / p.path, size) for p in places)
+        if not proven:
+            doubtful.append(digest)
+        elif found.st_mode & 0o222 and not dry_run:
+            cache.protect(digest)
+    damaged: dict[Digest, ObjectDamaged] = {}
+
+    def read(digest: Digest) -> None:
+        try:
+            cache.verify(wanted[digest].promise, note=not dry_run)
+        except ObjectDamaged as error:
+            damaged[digest] = error
+
+    for_each(doubtful, read, jobs=os.cpu_count() or 1)
+    return damaged
 
 
 def _differs(path: os.PathLike[str], size: int) -> bool:
@@ -107,16 +125,26 @@ def place_selection(
     *,
     dry_run: bool,
     fetched: Iterable[Digest] = (),
-    damaged: frozenset[Digest] = frozenset(),
+    damaged: Mapping[Digest, ObjectDamaged] = _NONE,
 ) -> Checkout:
     """Place *selection* from *cache*, without *damaged* objects; *fetched* are to come."""
     references = selection.entries
     wanted = list_wanted(references)
     coming = frozenset(fetched)
-    cached = (sound(cache.stat(wanted), wanted).keys() - damaged) | coming
+    cached = (sound(cache.stat(wanted), wanted).keys() - damaged.keys()) | coming
+    refused = session.refuse_weak(wanted.values())
+    refused |= {
+        digest: error for digest, error in damaged.items() if isinstance(error, ObjectFalse)
+    }
     workspace = Workspace(session.project.root, cache, known=selection.known, fetched=coming)
     found = workspace.observe(references, existing=existing)
-    plan = plan_checkout(references, cached=cached, workspace=found, existing=existing)
+    plan = plan_checkout(
+        references,
+        cached=cached,
+        workspace=found,
+        existing=existing,
+        refused=refused,
+    )
     if dry_run:
         return Checkout(plan)
     links = session.config.links if links is None else links

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pivot.documents import Value, load_yaml, mapping
 from pivot.errors import InvalidDocument, UsageError
-from pivot.keys import KEYS, OPTIONS, REMOTE_KEY, Level, Link, Setting, read_setting
+from pivot.keys import KEYS, OPTIONS, REMOTE_KEY, Integrity, Level, Link, Setting, read_setting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +54,19 @@ class Config:
         assert isinstance(value, list)  # noqa: S101  parsed so
         return tuple(Link(name) for name in value)
 
+    def integrity(self, environment: Mapping[str, str]) -> Integrity:
+        """Say what to do with contents that no ledger vouches for; PIVOT_INTEGRITY wins.
+
+        Raises `UsageError`.
+        """
+        chosen = environment.get("PIVOT_INTEGRITY", "").strip() or str(self.get("integrity")[0])
+        try:
+            return Integrity(chosen.lower())
+        except ValueError as error:
+            raise UsageError(
+                f"PIVOT_INTEGRITY must be {' or '.join(Integrity)}, not {chosen!r}"
+            ) from error
+
     def cache_dir(self, project: Project, environment: Mapping[str, str]) -> Path:
         """Where the cache is; PIVOT_CACHE_DIR wins when it is not blank."""
         chosen = environment.get("PIVOT_CACHE_DIR", "").strip() or str(self.get("cache.dir")[0])
@@ -98,10 +111,16 @@ class Config:
 
 
 def load_config(project: Project | None, user_file: Path) -> Config:
-    """Read and merge the user's and the project's configuration; raises `InvalidDocument`."""
+    """Read and merge the user's and the project's configuration; raises `InvalidDocument`.
+
+    A project may ask for more integrity than its user, never for less.
+    """
     settings = load_level(user_file, Level.GLOBAL)
     if project is not None:
-        settings |= load_level(project.config, Level.LOCAL)
+        local = load_level(project.config, Level.LOCAL)
+        if settings.get("integrity", ("", ""))[0] == Integrity.REQUIRE:
+            local.pop("integrity", None)
+        settings |= local
     return Config(settings)
 
 

@@ -125,6 +125,12 @@ class ObjectFalse(ObjectDamaged):
     """The bytes fit their name and not the SHA-256 on record: forged, or mixed up."""
 
 
+class ObjectWeak(ObjectError):
+    """Nothing vouches for the bytes but their name, and more is required."""
+
+    code = ExitCode.INTEGRITY
+
+
 class ObjectUnreachable(ObjectError):
     """The object could not be moved after all retries."""
 

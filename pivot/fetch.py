@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pivot.config import RemoteSettings
-from pivot.errors import LocalError, ObjectDamaged, PivotError, UsageError
+from pivot.errors import LocalError, ObjectDamaged, ObjectFalse, PivotError, UsageError
 from pivot.plan import Wanted, list_wanted, plan_transfer, sound
 from pivot.results import Transfer, stopped_transfer
 from pivot.room import check_room
@@ -97,8 +97,10 @@ def _fetch(
             here = find_contents(session.project.root, cache, references, unkept)
             held = cached | {digest: path.stat().st_size for digest, path in here.items()}
             plan = plan_transfer(wanted, source=kept, destination=held)
+            weak = session.refuse_weak(wanted[digest] for digest in plan.transfer)
+            plan = plan.without(weak)
             if dry_run:
-                return Transfer("fetch", settings.name, store.url, wanted, plan)
+                return Transfer("fetch", settings.name, store.url, wanted, plan, refused=weak)
             session.check_size(plan.bytes + before)
             check_room(
                 cache.root,
@@ -109,7 +111,7 @@ def _fetch(
             )
             moves = session.move(plan, lambda d: _receive(session, store, cache, wanted[d]))
             moves = _named(cache, moves)
-            return Transfer("fetch", settings.name, store.url, wanted, plan, moves)
+            return Transfer("fetch", settings.name, store.url, wanted, plan, moves, refused=weak)
     except UsageError:
         raise
     except PivotError as error:
@@ -139,6 +141,12 @@ def _receive(session: Session, store: Remote, cache: Cache, want: Wanted) -> boo
                 executable=want.executable,
                 count=session.meter.bytes,
             )
+        except ObjectFalse as error:  # what was asked for twice would be as false
+            raise ObjectFalse(
+                f"the copy on the remote is false and was not kept: it {error.message}",
+                hint=f"somebody replaced it there, or changed {want.ledger} ('git log' tells who): "
+                "delete it there, and push it again from where it was made",
+            ) from error
         except ObjectDamaged as error:
             if last:
                 raise ObjectDamaged(

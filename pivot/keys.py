@@ -26,6 +26,15 @@ class Level(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Integrity(StrEnum):
+    """What to do with an object that no ledger has the SHA-256 of."""
+
+    AUTO = "auto"
+    """Check it by its xxh64 and size alone, and say so."""
+    REQUIRE = "require"
+    """Refuse it."""
+
+
 class Link(StrEnum):
     """How a file of the workspace shares the bytes of its object in the cache."""
 
@@ -75,6 +84,12 @@ def _links(key: str, value: Value) -> list[str]:
     return chosen
 
 
+def _integrity(key: str, value: Value) -> str:
+    if isinstance(value, str) and value.lower() in list(Integrity):
+        return value.lower()
+    raise ValueError(f"'{key}' must be {' or '.join(Integrity)}")
+
+
 def _flag(key: str, value: Value) -> bool:
     words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
     if isinstance(value, str) and value.lower() in words:
@@ -100,6 +115,11 @@ KEYS: Mapping[str, Key] = {
     "default_remote": Key("", "Default remote name", _text),
     "diff.max_rows": Key(10000, "Max rows for diff operations", _at_least(1), used=False),
     "display.precision": Key(5, "Decimal precision for metrics", _at_least(0), used=False),
+    "integrity": Key(
+        str(Integrity.AUTO),
+        "What no ledger vouches for: auto (weak, with a count) or require (refused)",
+        _integrity,
+    ),
     "remote.connect_timeout": Key(10, "Connection timeout (seconds)", _at_least(1)),
     "remote.jobs": Key(20, "Concurrent transfer jobs", _at_least(1)),
     "remote.read_timeout": Key(60, "Longest silence of the remote (seconds)", _at_least(1)),
@@ -107,7 +127,10 @@ KEYS: Mapping[str, Key] = {
     "resources": Key({}, "Scheduler resource capacities", _resources, used=False),
     "watch.debounce": Key(300, "Debounce delay (ms)", _at_least(0), used=False),
 }
-"""Every key with a fixed name, as the real Pivot has them; `read_timeout` is our own."""
+"""Every key with a fixed name, as the real Pivot has them.
+
+`remote.read_timeout` and `integrity` are our own.
+"""
 
 _SECTIONS = {"remotes", "folders", "remote_options", *(key.partition(".")[0] for key in KEYS)}
 OPTIONS = ("endpoint", "region", "profile")

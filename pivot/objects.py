@@ -167,9 +167,14 @@ def digest_bytes(data: bytes) -> Digest:
 
 def digest_file(path: str | os.PathLike[str], *, dir_fd: int | None = None) -> Digest:
     """Hash the file at *path* in bounded memory; raises `OSError`."""
+    return hash_file(path, Hasher(), dir_fd=dir_fd).digest()
+
+
+def hash_file(path: str | os.PathLike[str], hasher: Hasher, *, dir_fd: int | None = None) -> Hasher:
+    """Let *hasher* read the file at *path*, which is no symlink; raises `OSError`."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=dir_fd)
     try:
-        return digest_descriptor(descriptor)[0]
+        return hash_descriptor(descriptor, hasher)
     finally:
         os.close(descriptor)
 

@@ -60,6 +60,13 @@ class TransferPlan:
     present: Holdings
     missing: tuple[Digest, ...]
 
+    def without(self, digests: Collection[Digest]) -> TransferPlan:
+        """Leave out what is not to be moved."""
+        if not digests:
+            return self
+        kept = {digest: size for digest, size in self.transfer.items() if digest not in digests}
+        return TransferPlan(kept, self.present, self.missing)
+
     @property
     def bytes(self) -> int:
         """What will be moved, as far as the sizes are known."""
@@ -223,11 +230,32 @@ def plan_checkout(
     cached: Collection[Digest],
     workspace: Mapping[str, Found],
     existing: Existing,
+    refused: Mapping[Digest, PivotError] | None = None,
 ) -> CheckoutPlan:
-    """Decide for each output what to place; *workspace* is what was found, by output path."""
-    return tuple(
+    """Decide for each output what to place; *workspace* is what was found, by output path.
+
+    An output that needs one of the *refused* objects is not touched.
+    """
+    plans = (
         _plan_output(entry, cached, workspace[entry.output.path], existing) for entry in references
     )
+    return tuple(_refuse(plan, refused) if refused else plan for plan in plans)
+
+
+def _refuse(plan: OutputPlan, refused: Mapping[Digest, PivotError]) -> OutputPlan:
+    """Hold an output for which a refused object would have to be placed."""
+    needed = _PLACES | {Step.MISSING, Step.HOLD}
+    for file, step in plan.steps:
+        if step in needed and file.digest in refused and plan.problem is None:
+            error = refused[file.digest]
+            problem = PivotError(
+                f"{file.path}: object {file.digest} in the local cache {error.message}",
+                hint=error.hint,
+            )
+            problem.code = error.code
+            held = tuple((f, Step.HOLD if s in needed else s) for f, s in plan.steps)
+            return OutputPlan(plan.output, plan.owner, plan.document, held, problem=problem)
+    return plan
 
 
 def _plan_output(

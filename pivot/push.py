@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pivot.errors import ObjectDamaged, PivotError, RemoteError, UsageError
-from pivot.objects import Digest, Hasher, digest_file
+from pivot.objects import Digest, Hasher, Sha256, digest_file, files_of
 from pivot.plan import Place, Wanted, list_wanted, plan_transfer, sound
 from pivot.results import Transfer, stopped_transfer
+from pivot.sums import update_ledgers
 from pivot.workspace import find_contents
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from pivot.config import RemoteSettings
     from pivot.remote import Remote
     from pivot.session import Session
-    from pivot.targets import Reference
+    from pivot.targets import Reference, Selection
 
 
 def push(
@@ -37,7 +39,8 @@ def push(
     settings = session.config.remote(remote)
     if all_cache and targets:
         raise UsageError("--all-cache takes no targets: it pushes the whole cache")
-    own = [entry for entry in session.select(targets).entries if entry.imported_from is None]
+    selection = session.select(targets)
+    own = [entry for entry in selection.entries if entry.imported_from is None]
     wanted = list_wanted(own)
     with session.cache() as cache:
         if all_cache:
@@ -48,7 +51,8 @@ def push(
             return stopped_transfer("push", settings, wanted, None)
         try:
             with contextlib.closing(session.open_remote(settings)) as store:
-                return _push(session, settings, store, cache, own, wanted, dry_run=dry_run)
+                done, known = _push(session, settings, store, cache, own, wanted, dry_run=dry_run)
+            return done if dry_run else _with_ledgers(session, cache, done, selection, known)
         except RemoteError as error:
             return stopped_transfer("push", settings, wanted, error)
 
@@ -62,7 +66,8 @@ def _push(
     wanted: Mapping[Digest, Wanted],
     *,
     dry_run: bool,
-) -> Transfer:
+) -> tuple[Transfer, Mapping[Digest, Sha256]]:
+    """Push; the answer has the sums of what was read for that, too."""
     kept = store.stat(wanted)
     cached = cache.stat(wanted)
     good = sound(cached, wanted)
@@ -76,16 +81,46 @@ def _push(
         if error is not None:
             damaged[digest] = error
     if dry_run:
-        return Transfer("push", settings.name, store.url, wanted, plan, damaged=damaged)
+        return Transfer("push", settings.name, store.url, wanted, plan, damaged=damaged), {}
+    known: dict[Digest, Sha256] = {}
 
     def upload(digest: Digest) -> bool:
         source = elsewhere.get(digest) or cache.path(digest)
-        hasher = Hasher(strong=True)
-        return store.upload(wanted[digest].promise, source, hasher, count=session.meter.bytes)
+        promise, hasher = wanted[digest].promise, Hasher(strong=True)
+        if promise.sha256 is None and digest not in elsewhere:
+            promise = replace(promise, sha256=cache.sha256(digest, read=False))
+        was_there = store.upload(promise, source, hasher, count=session.meter.bytes)
+        sha256 = hasher.sha256()
+        if sha256 is not None and hasher.digest() == digest:  # else it was not read
+            known[digest] = sha256
+        return was_there
 
     session.check_size(plan.bytes)
     moves = session.move(plan, upload)
-    return Transfer("push", settings.name, store.url, wanted, plan, moves, damaged=damaged)
+    return Transfer("push", settings.name, store.url, wanted, plan, moves, damaged=damaged), known
+
+
+def _with_ledgers(
+    session: Session,
+    cache: Cache,
+    done: Transfer,
+    selection: Selection,
+    known: Mapping[Digest, Sha256],
+) -> Transfer:
+    """Write the sums of what is on the remote now; what is not, has none to be trusted."""
+    stopped = done.moves is None or done.moves.stopped is not None
+    failed = {problem.digest for problem in done.problems}
+    chosen = [
+        entry
+        for entry in selection.entries
+        if entry.imported_from is None
+        and not any(file.digest in failed for file in files_of(entry.output))
+    ]
+    if stopped or not chosen:
+        return done
+    every = [entry for entry in selection.all if entry.imported_from is None]
+    written = update_ledgers(session.project.root, cache, chosen, every, known=known)
+    return replace(done, ledgers=written)
 
 
 def _suspect(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pivot.errors import PivotError
 from pivot.git import tracked_paths
+from pivot.ledger import Ledger, ledger_path, load_ledger
 from pivot.lock_writer import lock_path
 from pivot.lockfile import StageLock, load_lock
 from pivot.objects import files_of
@@ -24,12 +25,14 @@ class Documents:
     """Every lock and `.pvt` file of a project, read; *paths* are all documents that there are.
 
     *in_git* are outputs of which git keeps the content, among those whose lock does not say.
+    *ledgers* stand by their paths, as far as they were read.
     """
 
     paths: DocumentPaths
     locks: tuple[StageLock, ...]
     tracked: tuple[Tracked, ...]
     in_git: frozenset[str]
+    ledgers: Mapping[str, Ledger] = field(default_factory=dict)
 
     @property
     def references(self) -> References:
@@ -51,11 +54,24 @@ class Documents:
             for t in self.tracked
         ]
         stages = frozenset(lock.stage for lock in self.locks)
+        entries = [self._with_sums(entry) for entry in entries] if self.ledgers else entries
         return References(tuple(entries), stages, uncached)
 
+    def _with_sums(self, entry: Reference) -> Reference:
+        """Add what the ledger has of an output, if it is of the content that the lock has."""
+        path = ledger_path(entry.document)
+        section = self.ledgers.get(path, {}).get(entry.output.path)
+        if section is None:
+            return entry
+        if section.digest != entry.output.digest:
+            return replace(entry, ledger=path, stale=True)
+        return replace(entry, ledger=path, sums=section.sums)
 
-def load_documents(project: Project, *, dependencies: bool = False) -> Documents:
-    """Read every lock and `.pvt` file, with what stages depend on only if asked.
+
+def load_documents(
+    project: Project, *, dependencies: bool = False, sums: bool = False
+) -> Documents:
+    """Read every lock and `.pvt` file, with what stages depend on, and ledgers, only if asked.
 
     Of locks that contradict each other, those of stages that the pipeline has not any more are
     left out. Raises `InvalidDocument`, `UnsafePath`, `LocalError`, and `PivotError` when git must
@@ -67,12 +83,19 @@ def load_documents(project: Project, *, dependencies: bool = False) -> Documents
     doubtful = [output.path for lock in locks for output in lock.undecided]
     in_git = frozenset(tracked_paths(project.root, doubtful))
     kept = _without_orphans(locks, found.pipelines, project.root)
-    return Documents(found, tuple(kept), tracked, in_git)
+    ledgers = _load_ledgers(project.root, [*kept, *tracked]) if sums else {}
+    return Documents(found, tuple(kept), tracked, in_git, ledgers)
 
 
 def load_references(project: Project) -> References:
-    """Read all that the documents refer to; raises as `load_documents` does."""
-    return load_documents(project).references
+    """Read all that the documents refer to, with its sums; raises as `load_documents` does."""
+    return load_documents(project, sums=True).references
+
+
+def _load_ledgers(root: Path, documents: Iterable[StageLock | Tracked]) -> dict[str, Ledger]:
+    paths = {ledger_path(document.document) for document in documents}
+    ledgers = {path: load_ledger(root, path) for path in sorted(paths)}
+    return {path: ledger for path, ledger in ledgers.items() if ledger}
 
 
 def _without_orphans(

@@ -47,7 +47,8 @@ class Problem:
 class Transfer:
     """A push, fetch or verify: its *plan* for the *wanted* objects and, unless dry, its *moves*.
 
-    *stopped* is an error that ended it before there was a plan.
+    *stopped* is an error that ended it before there was a plan. *damaged* are objects that are
+    present and wrong, *refused* such as may not be moved. *ledgers* were written.
     """
 
     direction: str
@@ -58,6 +59,8 @@ class Transfer:
     moves: Moves | None = None
     stopped: PivotError | None = None
     damaged: Mapping[Digest, PivotError] = field(default_factory=dict)
+    refused: Mapping[Digest, PivotError] = field(default_factory=dict)
+    ledgers: tuple[str, ...] = ()
 
     @property
     def dry_run(self) -> bool:
@@ -81,6 +84,15 @@ class Transfer:
         return len(self.wanted) - self.transferred - self.skipped
 
     @property
+    def proven(self) -> int:
+        """How many of those that arrived were checked by SHA-256; the others by xxh64 alone."""
+        return sum(
+            self.wanted[o.digest].sha256 is not None
+            for o in self._outcomes
+            if isinstance(o, Moved) and not o.was_there
+        )
+
+    @property
     def bytes(self) -> int:
         """How many bytes arrived, in whole objects."""
         return sum(
@@ -101,7 +113,7 @@ class Transfer:
     def _problems(self) -> Iterator[Problem]:
         for digest in self.plan.missing:
             yield from self._missing(digest)
-        for digest, error in self.damaged.items():
+        for digest, error in (*self.damaged.items(), *self.refused.items()):
             yield from self._of_object(digest, error)
         for outcome in self._outcomes:
             if isinstance(outcome, Failed):

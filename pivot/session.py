@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pivot.cache import Cache
-from pivot.errors import LocalError
+from pivot.errors import LocalError, ObjectWeak, PivotError
+from pivot.keys import Integrity
+from pivot.ledger import ledger_path
 from pivot.proofs import Proofs
 from pivot.references import load_references
 from pivot.remotes import open_remote
@@ -15,12 +17,12 @@ from pivot.targets import Selection, select
 from pivot.transfer import Meter, Moves, move_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pivot.aws import Credentials
     from pivot.config import Config, RemoteSettings
     from pivot.objects import Digest
-    from pivot.plan import TransferPlan
+    from pivot.plan import TransferPlan, Wanted
     from pivot.project import Project
     from pivot.remote import Remote
 
@@ -29,8 +31,9 @@ if TYPE_CHECKING:
 class Session:
     """One run of one command; *jobs* is the most transfers at a time.
 
-    More than *max_size* bytes are not moved; with *spare*, some of the disk is to stay free. Given
-    *credentials* take the place of those that AWS's chain would find.
+    More than *max_size* bytes are not moved; with *spare*, some of the disk is to stay free.
+    *integrity* is what to do with contents that no ledger vouches for. Given *credentials* take
+    the place of those that AWS's chain would find.
     """
 
     project: Project
@@ -40,6 +43,7 @@ class Session:
     meter: Meter
     max_size: int | None = None
     spare: bool = False
+    integrity: Integrity = Integrity.AUTO
     credentials: Callable[[], Credentials] | None = None
 
     @property
@@ -69,6 +73,12 @@ class Session:
         chosen = select(references, targets, here=self.here, root=str(self.project.root))
         return Selection(chosen, references.paths(), references.entries)
 
+    def refuse_weak(self, wanted: Iterable[Wanted]) -> dict[Digest, PivotError]:
+        """Refuse what no ledger vouches for, if that is required."""
+        if self.integrity is not Integrity.REQUIRE:
+            return {}
+        return {want.digest: _weak(want) for want in wanted if want.sha256 is None}
+
     def check_size(self, size: int) -> None:
         """Refuse to move *size* bytes when that is more than may be moved; see `LocalError`."""
         if self.max_size is not None and size > self.max_size:
@@ -84,3 +94,11 @@ class Session:
             return move_all(plan.transfer, move, jobs=self.jobs, meter=self.meter)
         finally:
             self.meter.finish()
+
+
+def _weak(want: Wanted) -> ObjectWeak:
+    ledger = ledger_path(want.places[0].document)
+    return ObjectWeak(
+        f"is not vouched for: {ledger} has no SHA-256 of it, and 'integrity' is 'require'",
+        hint=f"'pivot push', where it was made, writes {ledger}: commit it with the lock",
+    )

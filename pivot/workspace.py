@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from pivot.errors import LocalError, PivotError, UnsafePath, local_error
 from pivot.git import tracked_paths
 from pivot.lockfile import is_ignored
-from pivot.objects import Digest, Directory, File, Output, digest_file, files_of, is_digest
+from pivot.objects import Digest, Directory, File, Hasher, Sha256, files_of, hash_file, is_digest
 from pivot.plan import Existing, Found, Is
 from pivot.tree import Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from pivot.cache import Cache
@@ -42,6 +42,7 @@ class Workspace:
         self._cache = cache
         self._fetched = frozenset(fetched)
         self._existing = Existing.REFUSE
+        self._sums: Mapping[str, Sha256] = {}  # of the output that is looked at
         self._files = os.path.realpath(cache.root / "files")
 
     def observe(self, references: Iterable[Reference], *, existing: Existing) -> dict[str, Found]:
@@ -52,7 +53,7 @@ class Workspace:
         """
         self._existing = existing
         with Tree(self._root) as tree:
-            found = {entry.output.path: self._observe(tree, entry.output) for entry in references}
+            found = {entry.output.path: self._observe(tree, entry) for entry in references}
         extra = [path for each in found.values() for path in each.extra]
         if not extra:
             return found
@@ -82,7 +83,9 @@ class Workspace:
             except (LocalError, UnsafePath):
                 return False
 
-    def _observe(self, tree: Tree, output: Output) -> Found:
+    def _observe(self, tree: Tree, entry: Reference) -> Found:
+        output = entry.output
+        self._sums = entry.sums
         try:
             top = tree.lstat(output.path)
             if isinstance(output, File):
@@ -110,12 +113,14 @@ class Workspace:
         other_size = file.size is not None and file.size != found.st_size
         if not stat.S_ISREG(found.st_mode) or (other_size and not self._needs_digests):
             return Is.DIFFERENT
-        if (digest := self._digest(tree, file, found)) == file.digest:
+        digest, twin = self._digest(tree, file, found)
+        if digest == file.digest and not twin:
             executable = bool(found.st_mode & stat.S_IXUSR)
             if file.executable is None or file.lenient or executable == file.executable:
                 return Is.SAME
             return Is.SAME_BUT_MODE
-        return Is.CACHED if self._holds(digest, found.st_size) else Is.DIFFERENT
+        # no edit of the user's has the very digest: a twin is what somebody forged
+        return Is.CACHED if twin or self._holds(digest, found.st_size) else Is.DIFFERENT
 
     def _compare_link(self, tree: Tree, file: File) -> Is:
         linked = self._link_into_cache(tree, file.path)
@@ -128,21 +133,30 @@ class Workspace:
         """Only an update asks whether what is there instead can be had again."""
         return self._existing is Existing.UPDATE
 
-    def _digest(self, tree: Tree, file: File, found: os.stat_result) -> Digest:
-        """Hash a file, unless it is a hard link to the very object that should be there."""
+    def _digest(self, tree: Tree, file: File, found: os.stat_result) -> tuple[Digest, bool]:
+        """Hash a file, unless it is a hard link to the very object that should be there.
+
+        True with it says that the digest is right and the SHA-256 is not.
+        """
         try:
             held = os.lstat(self._cache.path(file.digest))
         except OSError:
             held = None
         read_only = held is not None and not held.st_mode & 0o222
         if held is not None and read_only and os.path.samestat(held, found):
-            return file.digest
-        return self._hash(tree, file.path)
+            return file.digest, False
+        sha256 = self._sums.get(file.path)
+        hasher = self._read(tree, file.path, strong=sha256 is not None)
+        digest = hasher.digest()
+        return digest, digest == file.digest and hasher.sha256() != sha256
 
     def _hash(self, tree: Tree, path: str) -> Digest:
+        return self._read(tree, path).digest()
+
+    def _read(self, tree: Tree, path: str, *, strong: bool = False) -> Hasher:
         above, name = tree.parent(path)
         try:
-            return digest_file(name, dir_fd=above)
+            return hash_file(name, Hasher(strong=strong), dir_fd=above)
         except OSError as error:
             raise local_error(error, path) from error
 

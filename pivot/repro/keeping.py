@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from pivot.copying import copy_file
 from pivot.errors import PivotError, StageFailed, local_error
 from pivot.keys import Link
+from pivot.ledger import Section, ledger_path, write_ledger
+from pivot.lock_writer import lock_path
 from pivot.objects import Directory, File, Output, files_of
 from pivot.placement import place
 from pivot.plan import OutputPlan, Step
@@ -54,6 +56,16 @@ class Keeper:
             if declared.cached and self.links[0] is not Link.COPY:
                 self._link(output)
         return made
+
+    def write_ledger(self, stage: Stage, made: Sequence[Output]) -> None:
+        """Write the SHA-256 of all that *stage* made and the cache has, which saw all of it."""
+        ledger = {}
+        for output, declared in zip(made, stage.outputs, strict=True):
+            sums = {file.path: self.cache.sha256(file.digest) for file in files_of(output)}
+            found = {path: sha256 for path, sha256 in sums.items() if sha256 is not None}
+            if declared.cached:
+                ledger[output.path] = Section(output.digest, found)
+        write_ledger(self.root, ledger_path(lock_path(stage.name)), ledger)
 
     def save(self, path: str) -> list[File]:
         """Put what stands at *path* into the cache, since it is to go; list what it did not have.

@@ -155,7 +155,7 @@ class Run:
         """Decide about all stages; once more if objects that were counted on are damaged."""
         plans = {name: self.planner.plan(name) for name in self.order}
         wanted = list_wanted(self._to_place(plans.values()))
-        damaged = find_damaged(self.session, self.cache, wanted, dry_run=look_only)
+        damaged = set(find_damaged(self.session, self.cache, wanted, dry_run=look_only))
         for plan in plans.values():
             damaged |= self.planner.damaged_by_edit(plan, self.cache)
         if damaged:

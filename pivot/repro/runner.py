@@ -7,11 +7,11 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pivot.checkout import place_selection
+from pivot.checkout import find_damaged, place_selection
 from pivot.documents import check_document_path
 from pivot.errors import ObjectMissing, PivotError, StageFailed
 from pivot.lock_writer import Record, lock_path, write_lock
-from pivot.plan import Existing
+from pivot.plan import Existing, list_wanted
 from pivot.repro.decide import Has, Verdict
 from pivot.repro.results import StageResult, State
 from pivot.repro.strays import find_strays
@@ -86,6 +86,8 @@ class Runner:
             return
         self.fetches += self.supplies.fetch(entries)
         self.supplies.check(entries)
+        wanted = list_wanted(entries)
+        damaged = find_damaged(self.session, self.keeper.cache, wanted, dry_run=False)
         done = place_selection(
             self.session,
             self.keeper.cache,
@@ -93,6 +95,7 @@ class Runner:
             Existing.OVERWRITE,
             None,
             dry_run=False,
+            damaged=damaged,
         )
         for problem in done.problems:
             raise problem.as_error()
@@ -150,6 +153,7 @@ class Runner:
         warnings += self._find_strays(stage, since)
         root = self.session.project.root
         dependencies = tuple(found.dependencies.values())
+        self.keeper.write_ledger(stage, made)
         write_lock(root, Record(stage, found.parameters or {}, dependencies, made))
         self.saver.end(stage.name)
         self.planner.inputs.made(stage)

@@ -1,0 +1,107 @@
+"""Bring ledgers up to date: the SHA-256 of what `push` uploads and `repro` makes."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from pivot.errors import LocalError, UnsafePath
+from pivot.ledger import Section, ledger_path, load_ledger, write_ledger
+from pivot.objects import Digest, File, Hasher, Sha256, files_of, hash_file
+from pivot.transfer import for_each
+from pivot.tree import Tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from pivot.cache import Cache
+    from pivot.ledger import Ledger
+    from pivot.targets import Reference
+
+
+def update_ledgers(
+    root: Path,
+    cache: Cache,
+    chosen: Iterable[Reference],
+    every: Iterable[Reference],
+    *,
+    known: Mapping[Digest, Sha256],
+) -> tuple[str, ...]:
+    """Write the sums of *chosen* outputs that no ledger has yet; list the ledgers that changed.
+
+    *every* are all references that there are, whole; *known* are sums of contents that were just
+    read. Others are read, from the cache or the workspace, where they are; what is not here stays
+    without. Raises `UnsafePath`, `LocalError`.
+    """
+    lacking = [entry for entry in chosen if _lacks(entry)]
+    documents = {ledger_path(entry.document) for entry in lacking}
+    files = {file.path: file for entry in lacking for file in files_of(entry.output)}
+    sums = _sums(root, cache, files.values(), known)
+    if not sums:
+        return ()
+    whole: dict[str, list[Reference]] = {}
+    for entry in every:
+        if (path := ledger_path(entry.document)) in documents:
+            whole.setdefault(path, []).append(entry)
+    return tuple(
+        path
+        for path, entries in sorted(whole.items())
+        if write_ledger(root, path, _renewed(load_ledger(root, path), entries, sums))
+    )
+
+
+def _lacks(entry: Reference) -> bool:
+    return any(file.path not in entry.sums for file in files_of(entry.output))
+
+
+def _renewed(
+    ledger: Ledger, entries: Sequence[Reference], sums: Mapping[str, Sha256]
+) -> dict[str, Section]:
+    """Add *sums* to a ledger; what its documents do not list any more goes."""
+    renewed: dict[str, Section] = {}
+    for entry in entries:
+        output = entry.output
+        before = ledger.get(output.path)
+        fresh = {file.path: sums[file.path] for file in files_of(output) if file.path in sums}
+        if before is not None and (not fresh or before.digest == output.digest):
+            renewed[output.path] = Section(before.digest, {**before.sums, **fresh})
+        elif fresh:
+            renewed[output.path] = Section(output.digest, fresh)
+    return renewed
+
+
+def _sums(
+    root: Path, cache: Cache, files: Iterable[File], known: Mapping[Digest, Sha256]
+) -> dict[str, Sha256]:
+    """Find the sums of *files* by path, each content once."""
+    found: dict[Digest, Sha256] = dict(known)
+    paths: dict[Digest, list[str]] = {}
+    for file in files:
+        paths.setdefault(file.digest, []).append(file.path)
+
+    def read(digest: Digest) -> None:
+        sha256 = cache.sha256(digest) or _sum_in_workspace(root, paths[digest], digest)
+        if sha256 is not None:
+            found[digest] = sha256
+
+    for_each([d for d in paths if d not in found], read, jobs=os.cpu_count() or 1)
+    return {path: found[d] for d, places in paths.items() if d in found for path in places}
+
+
+def _sum_in_workspace(root: Path, paths: Iterable[str], digest: Digest) -> Sha256 | None:
+    """Read the first regular file at one of *paths* that has the content *digest*."""
+    with Tree(root) as tree:
+        for path in paths:
+            try:
+                found = tree.lstat(path)
+                if found is None or not stat.S_ISREG(found.st_mode):
+                    continue
+                above, name = tree.parent(path)
+                hasher = hash_file(name, Hasher(strong=True), dir_fd=above)
+            except (OSError, LocalError, UnsafePath):
+                continue  # what cannot be read here stays without
+            if hasher.digest() == digest:
+                return hasher.sha256()
+    return None
