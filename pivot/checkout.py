@@ -15,6 +15,7 @@ from pivot.plan import CheckoutPlan, Existing, Step, Wanted, list_wanted, plan_c
 from pivot.results import Checkout, Pull
 from pivot.room import check_room
 from pivot.scratch import Scratch
+from pivot.sums import stale_warnings
 from pivot.transfer import for_each
 from pivot.workspace import Workspace
 
@@ -163,7 +164,12 @@ def place_selection(
         return Checkout(plan, stopped=error)
     finally:
         scratch.remove()
-    return Checkout(plan, tuple(placed))
+    moved = {file.digest for output in plan for file, step in output.steps if step in _MOVED}
+    stale = stale_warnings(session.project.root, references, moved)
+    return Checkout(plan, tuple(placed), warnings=stale)
+
+
+_MOVED = frozenset({Step.CREATE, Step.REPLACE})
 
 
 def _check_room(session: Session, cache: Cache, plan: CheckoutPlan) -> None:

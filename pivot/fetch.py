@@ -11,6 +11,7 @@ from pivot.errors import LocalError, ObjectDamaged, ObjectFalse, PivotError, Usa
 from pivot.plan import Wanted, list_wanted, plan_transfer, sound
 from pivot.results import Transfer, stopped_transfer
 from pivot.room import check_room
+from pivot.sums import stale_warnings
 from pivot.transfer import Failed, Moves
 from pivot.workspace import find_contents
 
@@ -110,8 +111,16 @@ def _fetch(
                 spare=session.spare,
             )
             moves = session.move(plan, lambda d: _receive(session, store, cache, wanted[d]))
-            moves = _named(cache, moves)
-            return Transfer("fetch", settings.name, store.url, wanted, plan, moves, refused=weak)
+            return Transfer(
+                "fetch",
+                settings.name,
+                store.url,
+                wanted,
+                plan,
+                _named(cache, moves),
+                refused=weak,
+                warnings=stale_warnings(session.project.root, references, plan.transfer),
+            )
     except UsageError:
         raise
     except PivotError as error:

@@ -188,6 +188,32 @@ def _unknown(root: Path, revision: str) -> UsageError:
     return UsageError(f"Unknown revision '{revision}'", hint=hint)
 
 
+def last_change(root: Path, path: str) -> str:
+    """Say who last committed a change of *path*, when, and in which commit.
+
+    Empty for what git does not have, and outside of a repository. Raises `PivotError` when git
+    cannot tell.
+    """
+    if not is_in_repository(root):
+        return ""
+    what = f"cannot say who changed {path}"
+    form = "--format=%H%x00%an%x00%as"
+    done = _run(root, "--literal-pathspecs", "log", "-1", form, "--no-show-signature", "--", path)
+    if done.returncode and _verify(root, "HEAD") is None:
+        return ""  # there is no commit yet
+    found = _checked(done, what).decode(errors="replace").strip().split("\0")
+    if len(found) < 3:  # noqa: PLR2004
+        return ""
+    commit, author, date = found
+    asked = _run(root, "rev-parse", "--is-shallow-repository", "--git-path", "shallow")
+    shallow, _, file = (
+        _checked(asked, what).decode(errors="surrogateescape").strip().partition("\n")
+    )
+    if shallow == "true" and commit in (root / file).read_text().split():
+        return "unknown (shallow clone)"  # where history is cut off, all seems to come from there
+    return f"{author}, {date} ({commit[:7]})"
+
+
 def list_branches(root: Path) -> list[str]:
     """List the names of branches, also of other repositories, and tags; raises `PivotError`."""
     listed = _run(root, "for-each-ref", "--format=%(refname:short)")

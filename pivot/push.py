@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pivot.errors import ObjectDamaged, PivotError, RemoteError, UsageError
+from pivot.errors import LocalError, ObjectDamaged, PivotError, RemoteError, UsageError
 from pivot.objects import Digest, Hasher, Sha256, digest_file, files_of
 from pivot.plan import Place, Wanted, list_wanted, plan_transfer, sound
 from pivot.results import Transfer, stopped_transfer
@@ -119,7 +119,10 @@ def _with_ledgers(
     if stopped or not chosen:
         return done
     every = [entry for entry in selection.all if entry.imported_from is None]
-    written = update_ledgers(session.project.root, cache, chosen, every, known=known)
+    try:
+        written = update_ledgers(session.project.root, cache, chosen, every, known=known)
+    except LocalError as error:  # all is on the remote, which is what was asked for
+        return replace(done, warnings=(f"the ledgers were not written: {error.message}",))
     return replace(done, ledgers=written)
 
 

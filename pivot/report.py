@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 from pivot.errors import ExitCode, PipelineError, PivotError
@@ -12,13 +13,18 @@ from pivot.plan import Step
 from pivot.results import Checkout, Problem, Pull, Transfer, exit_code
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 Result: TypeAlias = "Transfer | tuple[Transfer, ...] | Checkout | Pull"
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
 _SHOWN = 20
 _SHOWN_MISSING = 15
+_SHOWN_LEDGERS = 3
+
+
+UNKNOWN: Mapping[str, str] = MappingProxyType({})
+"""Nobody knows who changed what."""
 
 
 class OnMiss(StrEnum):
@@ -38,21 +44,35 @@ class Report:
     code: ExitCode
 
 
-def report_text(command: str, result: Result, *, on_miss: OnMiss = OnMiss.FAIL) -> Report:
-    """Say in a few lines what *result* of *command* was."""
+def report_text(
+    command: str,
+    result: Result,
+    *,
+    on_miss: OnMiss = OnMiss.FAIL,
+    changes: Mapping[str, str] = UNKNOWN,
+) -> Report:
+    """Say in a few lines what *result* of *command* was; *changes* tells who to ask."""
     transfers, checkout, problems = parts(result)
     out: list[str] = []
     for transfer in transfers:
         out += _transfer_lines(command, transfer)
+    out += _proof_lines(transfers)
     if checkout is not None:
         out += _checkout_lines(checkout, complete=command == "checkout")
     if command == "checkout":  # the lines above name what is missing
         problems = tuple(p for p in problems if p.code is not ExitCode.MISSING)
-    err = problem_lines(problems, on_miss)
+    err = [f"Warning: {printable(text)}" for text in warnings(result)[:_SHOWN]]
+    err += problem_lines(problems, on_miss, changes)
     return Report(tuple(out), tuple(err), _code(result, on_miss))
 
 
-def report_json(command: str, result: Result, *, on_miss: OnMiss = OnMiss.FAIL) -> Report:
+def report_json(
+    command: str,
+    result: Result,
+    *,
+    on_miss: OnMiss = OnMiss.FAIL,
+    changes: Mapping[str, str] = UNKNOWN,
+) -> Report:
     """Say all of it, in the form of `schemas/report.json`."""
     transfers, checkout, problems = parts(result)
     dry_run = any(t.dry_run for t in transfers) or (checkout is not None and checkout.dry_run)
@@ -64,7 +84,8 @@ def report_json(command: str, result: Result, *, on_miss: OnMiss = OnMiss.FAIL) 
         "exit_code": int(code),
         "transfers": [transfer_tree(transfer) for transfer in transfers],
         "checkout": None if checkout is None else _checkout_tree(checkout),
-        "problems": [problem_tree(problem) for problem in problems],
+        "warnings": list(warnings(result)),
+        "problems": [problem_tree(problem, changes) for problem in problems],
     }
     return Report((dump(tree),), (), code)
 
@@ -83,6 +104,7 @@ def report_error(command: str, error: PivotError, *, as_json: bool) -> Report:
         "exit_code": int(error.code),
         "transfers": [],
         "checkout": None,
+        "warnings": [],
         "problems": [problem_tree(problem) for problem in problems],
     }
     return Report((dump(tree),), lines, error.code)
@@ -126,6 +148,13 @@ def parts(result: Result) -> tuple[Sequence[Transfer], Checkout | None, tuple[Pr
             return result, None, tuple(p for transfer in result for p in transfer.problems)
 
 
+def warnings(result: Result) -> tuple[str, ...]:
+    """List what a user should know though nothing failed, each once."""
+    transfers, checkout, _ = parts(result)
+    told = [text for transfer in transfers for text in transfer.warnings]
+    return tuple(dict.fromkeys([*told, *(checkout.warnings if checkout is not None else ())]))
+
+
 def _code(result: Result, on_miss: OnMiss) -> ExitCode:
     return exit_code(parts(result)[2], misses_fail=on_miss is OnMiss.FAIL)
 
@@ -157,6 +186,20 @@ def _transfer_lines(command: str, transfer: Transfer) -> list[str]:
     return lines
 
 
+def _proof_lines(transfers: Iterable[Transfer]) -> list[str]:
+    """Say how much of what arrived is vouched for, and which ledgers are new."""
+    lines = []
+    fetches = [transfer for transfer in transfers if transfer.direction == "fetch"]
+    if arrived := sum(fetch.transferred for fetch in fetches):
+        proven = sum(fetch.proven for fetch in fetches)
+        lines.append(f"Checked: {proven} by SHA-256, {arrived - proven} by xxh64 alone")
+    if ledgers := [path for transfer in transfers for path in transfer.ledgers]:
+        more = f" and {len(ledgers) - _SHOWN_LEDGERS} more" if len(ledgers) > _SHOWN_LEDGERS else ""
+        names = ", ".join(map(printable, ledgers[:_SHOWN_LEDGERS]))
+        lines.append(f"Wrote {names}{more}: commit with the lock files")
+    return lines
+
+
 def _checkout_lines(checkout: Checkout, *, complete: bool) -> list[str]:
     lines = []
     if checkout.dry_run:
@@ -185,8 +228,10 @@ def _checkout_lines(checkout: Checkout, *, complete: bool) -> list[str]:
     return lines
 
 
-def problem_lines(problems: Iterable[Problem], on_miss: OnMiss) -> list[str]:
-    """Say each problem in a line, and each remedy once."""
+def problem_lines(
+    problems: Iterable[Problem], on_miss: OnMiss, changes: Mapping[str, str] = UNKNOWN
+) -> list[str]:
+    """Say each problem in a line, and each remedy once; *changes* tells who changed a document."""
     lines: list[str] = []
     tips: dict[str, None] = {}
     problems = sorted(problems, key=lambda problem: bool(problem.path))  # what stopped all is first
@@ -195,9 +240,12 @@ def problem_lines(problems: Iterable[Problem], on_miss: OnMiss) -> list[str]:
         soft = problem.code is ExitCode.MISSING and on_miss is OnMiss.WARN
         place = f"{problem.path}: " if problem.path and problem.path not in problem.message else ""
         known = problem.owner in {"", problem.path} or f"stage {problem.owner}" in problem.message
-        owner = "" if known else f" (stage {problem.owner})"
+        about = [] if known else [f"stage {problem.owner}"]
+        if problem.document in changes:
+            about.append(f"{problem.document} last changed by {changes[problem.document]}")
+        whose = f" ({'; '.join(about)})" if about else ""
         word = "Warning" if soft else "Error"
-        lines.append(f"{word}: {printable(place + problem.message + owner)}")
+        lines.append(f"{word}: {printable(place + problem.message + whose)}")
         if problem.hint:
             tips[problem.hint] = None
     if len(told) > _SHOWN:
@@ -220,6 +268,11 @@ def transfer_tree(transfer: Transfer) -> Json:
         "skipped": transfer.skipped,
         "failed": transfer.failed,
         "bytes": transfer.bytes,
+        "checks": {
+            "sha256": transfer.proven,
+            "xxh64_only": transfer.transferred - transfer.proven,
+        },
+        "ledgers": list(transfer.ledgers),
         "plan": {
             "transfer": [row(d, wanted[d].path, size) for d, size in plan.transfer.items()],
             "present": len(plan.present),
@@ -249,7 +302,7 @@ def _checkout_tree(checkout: Checkout) -> Json:
     }
 
 
-def problem_tree(problem: Problem) -> Json:
+def problem_tree(problem: Problem, changes: Mapping[str, str] = UNKNOWN) -> Json:
     """Say one problem, as all reports have it."""
     return {
         "code": int(problem.code),
@@ -258,6 +311,8 @@ def problem_tree(problem: Problem) -> Json:
         "path": problem.path,
         "owner": problem.owner,
         "digest": problem.digest,
+        "document": problem.document,
+        "changed": changes.get(problem.document, ""),
     }
 
 

@@ -27,6 +27,8 @@ class Problem:
     path: str = ""
     owner: str = ""
     digest: str = ""
+    document: str = ""
+    """The file that names the path."""
     cause: PivotError | None = field(default=None, compare=False, repr=False)
     """The error itself, where one ended everything."""
 
@@ -61,6 +63,7 @@ class Transfer:
     damaged: Mapping[Digest, PivotError] = field(default_factory=dict)
     refused: Mapping[Digest, PivotError] = field(default_factory=dict)
     ledgers: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def dry_run(self) -> bool:
@@ -136,12 +139,21 @@ class Transfer:
                 place.path,
                 place.owner,
                 digest,
+                place.document,
             )
 
     def _of_object(self, digest: Digest, error: PivotError) -> Iterator[Problem]:
         for place in self.wanted[digest].places:
             message = f"object {digest}: {error.message}"
-            yield Problem(error.code, message, error.hint, place.path, place.owner, digest)
+            yield Problem(
+                error.code,
+                message,
+                error.hint,
+                place.path,
+                place.owner,
+                digest,
+                place.document,
+            )
 
 
 def stopped_transfer(
@@ -164,6 +176,7 @@ class Checkout:
     plan: CheckoutPlan
     placed: tuple[Placed, ...] | None = None
     stopped: PivotError | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def dry_run(self) -> bool:
@@ -205,7 +218,14 @@ class Checkout:
             place = output.output.path
             if output.problem is not None:
                 error = output.problem
-                yield Problem(error.code, error.message, error.hint, place, output.owner)
+                yield Problem(
+                    error.code,
+                    error.message,
+                    error.hint,
+                    place,
+                    output.owner,
+                    document=output.document,
+                )
             if output.refused:
                 yield _refused(output.refused, place, output.owner)
             for file, step in output.steps:
@@ -218,6 +238,7 @@ class Checkout:
                         file.path,
                         output.owner,
                         file.digest,
+                        output.document,
                     )
         for placed in self.placed or ():
             if placed.error is not None:

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pivot.report import OnMiss, Report, dump, human_size, printable, problem_lines, problem_tree
+from pivot.report import (
+    UNKNOWN,
+    OnMiss,
+    Report,
+    dump,
+    human_size,
+    printable,
+    problem_lines,
+    problem_tree,
+)
 from pivot.results import exit_code
 from pivot.stage_states import State
 from pivot.tables import Word, text_table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pivot.report import Json
     from pivot.stage_states import StageState
     from pivot.status import Status
@@ -17,7 +28,9 @@ if TYPE_CHECKING:
 _HEADER = tuple(Word(text) for text in ("Stage", "State", "Objects", "Size", "Reason"))
 
 
-def status_text(result: Status, *, on_miss: OnMiss = OnMiss.FAIL) -> Report:
+def status_text(
+    result: Status, *, on_miss: OnMiss = OnMiss.FAIL, changes: Mapping[str, str] = UNKNOWN
+) -> Report:
     """Say it in a table, and what to do next."""
     rows = [_row(stage) for stage in result.stages]
     out = text_table(_HEADER, rows) if rows else ["No stages and no tracked data"]
@@ -35,10 +48,12 @@ def status_text(result: Status, *, on_miss: OnMiss = OnMiss.FAIL) -> Report:
     if not result.remote and any(stage.missing for stage in result.stages):
         out.append("What is missing here may be on the remote: pivot status --online")
     code = exit_code(result.problems, misses_fail=on_miss is OnMiss.FAIL)
-    return Report(tuple(out), tuple(problem_lines(result.problems, on_miss)), code)
+    return Report(tuple(out), tuple(problem_lines(result.problems, on_miss, changes)), code)
 
 
-def status_json(result: Status, *, on_miss: OnMiss = OnMiss.FAIL) -> Report:
+def status_json(
+    result: Status, *, on_miss: OnMiss = OnMiss.FAIL, changes: Mapping[str, str] = UNKNOWN
+) -> Report:
     """Say all of it, in the form of `schemas/status.json`."""
     code = exit_code(result.problems, misses_fail=on_miss is OnMiss.FAIL)
     tree: dict[str, Json] = {
@@ -51,7 +66,7 @@ def status_json(result: Status, *, on_miss: OnMiss = OnMiss.FAIL) -> Report:
         "stages_hit": list(result.hit),
         "stages_to_run": list(result.to_run),
         "stages_ready": list(result.ready),
-        "problems": [problem_tree(problem) for problem in result.problems],
+        "problems": [problem_tree(problem, changes) for problem in result.problems],
     }
     return Report((dump(tree),), (), code)
 

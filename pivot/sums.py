@@ -6,14 +6,15 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from pivot.errors import LocalError, UnsafePath
+from pivot.errors import LocalError, PivotError, UnsafePath
+from pivot.git import last_change
 from pivot.ledger import Section, ledger_path, load_ledger, write_ledger
 from pivot.objects import Digest, File, Hasher, Sha256, files_of, hash_file
 from pivot.transfer import for_each
 from pivot.tree import Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from pivot.cache import Cache
@@ -50,6 +51,29 @@ def update_ledgers(
         for path, entries in sorted(whole.items())
         if write_ledger(root, path, _renewed(load_ledger(root, path), entries, sums))
     )
+
+
+def stale_warnings(
+    root: Path, references: Iterable[Reference], digests: Container[Digest]
+) -> tuple[str, ...]:
+    """Say which ledgers tell of other contents than their locks, where *digests* are moved."""
+    told = []
+    for entry in references:
+        if entry.stale and any(file.digest in digests for file in files_of(entry.output)):
+            changed = [f"{path}{_change(root, path)}" for path in (entry.document, entry.ledger)]
+            told.append(
+                f"{entry.output.path}: {changed[1]} is of another content than {changed[0]}, so it "
+                f"is checked by xxh64 alone; the next 'pivot push' or 'pivot repro' mends that"
+            )
+    return tuple(told)
+
+
+def _change(root: Path, path: str) -> str:
+    try:
+        change = last_change(root, path)
+    except PivotError:
+        change = ""
+    return f" (last changed by {change})" if change else ""
 
 
 def _lacks(entry: Reference) -> bool:

@@ -53,6 +53,7 @@ RUNGS = (
     "push fetch",
     "verify",
     "checkout",
+    "changes",
     "report",
     "transfer_states stage_needs",
     "tables",

@@ -26,6 +26,7 @@ class Inputs:
     force: bool = False
     only_missing: bool = False
     checkout_mode: str | None = None
+    integrity: str | None = None
     on_miss: str = "auto"
     on_no_credentials: str = "auto"
     max_size: int | None = None
@@ -66,6 +67,7 @@ def read_inputs(environment: Mapping[str, str]) -> tuple[Inputs | None, tuple[st
         force=read.flag("force"),
         only_missing=read.flag("only-missing"),
         checkout_mode=read.choice("checkout-mode"),
+        integrity=read.choice("integrity"),
         on_miss=read.choice("on-miss") or "auto",
         on_no_credentials=read.choice("on-no-credentials") or "auto",
         max_size=read.quantity("max-size", parse_size),

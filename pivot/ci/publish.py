@@ -50,8 +50,10 @@ def _say(job: Job, told: Told, stream: TextIO) -> None:
     """Print problems and annotate lock files; what is soft is a warning."""
     host = job.host
     with host.raw():
-        for line in problem_lines(told.problems, OnMiss(job.inputs.on_miss)):
+        for line in problem_lines(told.problems, OnMiss(job.inputs.on_miss), told.changes):
             print(line, file=stream, flush=True)
+    for text in told.warnings:
+        host.warning(printable(text))
     if told.status in {Status.UNTRUSTED, Status.NO_CREDENTIALS}:
         say = host.warning if told.status is Status.UNTRUSTED else host.notice
         say(f"pivot {told.command}: {told.problems[0].message}")

@@ -112,12 +112,15 @@ def _tree(told: Told, most: int) -> dict[str, Json]:
         "counts": asdict(told.counts),
         "bytes": told.bytes,
         "seconds": told.seconds,
-        "checks": {"sha256": 0, "xxh64_only": told.counts.transferred},
+        "checks": {
+            "sha256": told.proven,
+            "xxh64_only": told.counts.transferred - told.proven,
+        },
         "stages": [stage_tree(stage) for stage in told.stages[:most]],
         "stages_hit": list(hits[:most]),
         "stages_to_run": list(told.to_run[:most]),
         "stages_ready": list(told.ready[:most]),
-        "problems": [problem_tree(problem) for problem in told.problems[:most]],
+        "problems": [problem_tree(problem, told.changes) for problem in told.problems[:most]],
         "hints": list(told.hints[:most]),
         "left_out": {
             "stages": max(0, len(told.stages) - most),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pivot import __version__
+from pivot.changes import last_changes
 from pivot.ci import outputs
 from pivot.ci.inputs import read_inputs
 from pivot.ci.job import Job
@@ -30,6 +31,7 @@ from pivot.errors import (
     UsageError,
     local_error,
 )
+from pivot.keys import Integrity
 from pivot.progress import LineMeter, VerboseMeter
 from pivot.project import find_project, user_config
 from pivot.results import Problem, exit_code
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
     from pivot.aws import Credentials
     from pivot.ci.host import Host
+    from pivot.config import Config
     from pivot.project import Project
 
 _SECRETS = (
@@ -121,6 +124,7 @@ def _carry_out(job: Job) -> Told:
         job.meter,
         max_size=job.inputs.max_size,
         spare=True,
+        integrity=_integrity(job, config),
         credentials=_role(job),
     )
     with job.host.group(f"pivot {job.inputs.command}"), job.host.raw():
@@ -128,6 +132,13 @@ def _carry_out(job: Job) -> Told:
         for line in answer.lines:
             print(line, flush=True)  # noqa: T201  the log is what a job prints
     return _told(job, answer, project)
+
+
+def _integrity(job: Job, config: Config) -> Integrity:
+    """Choose the policy: the input, else as on the command line."""
+    if job.inputs.integrity is not None:
+        return Integrity(job.inputs.integrity)
+    return config.integrity(job.environment)
 
 
 def _told(job: Job, answer: Answer, project: Project) -> Told:
@@ -155,6 +166,9 @@ def _told(job: Job, answer: Answer, project: Project) -> Told:
         ready=answer.ready,
         objects=answer.objects,
         problems=answer.problems,
+        changes=last_changes(project.root, answer.problems),
+        proven=answer.proven,
+        warnings=answer.warnings,
         hints=tuple(dict.fromkeys(p.hint for p in answer.problems if p.hint)),
         project=_below(project.root, job.host.workspace),
         quiet=job.inputs.on_miss == "ignore",

@@ -104,6 +104,13 @@ INPUTS: tuple[Input, ...] = (
         "auto",
         ("auto", "fail", "skip"),
     ),
+    Input(
+        "integrity",
+        "Contents whose SHA-256 is in no ledger: auto checks them by xxh64 alone, require refuses "
+        "them. Empty: as PIVOT_INTEGRITY or the project says.",
+        Kind.ENUM,
+        choices=("auto", "require"),
+    ),
     Input("max-size", "Refuse to move more than this, e.g. 20GB. Empty: no limit."),
     Input("timeout", "End cleanly after this long, e.g. 30m, with exit code 124. Empty: never."),
     Input("retries", "Attempts for each request. Empty: remote.retries.", Kind.INTEGER),

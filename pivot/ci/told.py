@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pivot.ci.event import Event
     from pivot.errors import ExitCode
     from pivot.results import Problem
@@ -92,6 +94,11 @@ class Told:
     ready: tuple[str, ...] = ()
     objects: tuple[ObjectTold, ...] = ()
     problems: tuple[Problem, ...] = ()
+    changes: Mapping[str, str] = field(default_factory=dict)
+    """Who last changed the documents that name what could not be had."""
+    proven: int = 0
+    """How many of the objects that arrived were checked by SHA-256."""
+    warnings: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
     project: str = ""
     quiet: bool = False

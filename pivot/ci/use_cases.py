@@ -11,7 +11,7 @@ from pivot.ci.told import Counts, Status
 from pivot.errors import ExitCode, UsageError
 from pivot.keys import Link
 from pivot.plan import Existing
-from pivot.report import parts, report_text
+from pivot.report import parts, report_text, warnings
 from pivot.results import exit_code
 from pivot.stage_needs import stage_needs
 from pivot.status_report import status_text
@@ -31,7 +31,7 @@ class Answer:
     """What a command came to; *lines* are what it says on the command line.
 
     *status* is there where the command has a word of its own for it; *had* counts the objects
-    that are there now.
+    that are there now, and *proven* those that arrived and were checked by SHA-256.
     """
 
     lines: tuple[str, ...] = ()
@@ -39,6 +39,8 @@ class Answer:
     bytes: int = 0
     objects: tuple[ObjectTold, ...] = ()
     problems: tuple[Problem, ...] = ()
+    warnings: tuple[str, ...] = ()
+    proven: int = 0
     had: int = 0
     status: Status | None = None
     remote: str = ""
@@ -64,6 +66,8 @@ def perform(session: Session, inputs: Inputs) -> Answer:
         bytes=outcome.bytes,
         objects=outcome.objects,
         problems=outcome.problems,
+        warnings=warnings(result),
+        proven=sum(transfer.proven for transfer in transfers),
         had=outcome.had,
         status=Status.COMPLETE if inputs.command == "verify" and not outcome.problems else None,
         remote=transfers[0].remote if transfers else "",

@@ -13,6 +13,7 @@ import click
 
 from pivot.config import load_config
 from pivot.errors import MEANINGS, PivotError, UsageError
+from pivot.keys import Integrity
 from pivot.project import Project, find_project, user_config
 from pivot.quantities import parse_duration
 from pivot.report import dump, printable
@@ -57,6 +58,14 @@ timeout_option = click.option(
 )
 
 
+integrity_option = click.option(
+    "--integrity",
+    type=click.Choice([str(choice) for choice in Integrity]),
+    help="What to do with contents whose SHA-256 is in no ledger: auto checks them by xxh64 alone, "
+    "require refuses them [default: integrity].",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Common:
     """The options that stand before or after the command alike."""
@@ -77,14 +86,25 @@ class Common:
         home = Path(os.environ.get("HOME") or os.path.expanduser("~"))
         return load_config(project, user_config(home) if project is None else project.user_config)
 
-    def session(self, jobs: int | None, *, max_size: int | None = None) -> Session:
+    def session(
+        self, jobs: int | None, *, max_size: int | None = None, integrity: str | None = None
+    ) -> Session:
         """Prepare a transfer with so many *jobs*, or as many as are configured."""
         from pivot.session import Session  # noqa: PLC0415  config commands do not need it
 
         project = self.project()
         config = self.config(project)
         jobs = jobs if jobs is not None else config.number("remote.jobs")
-        return Session(project, config, os.environ, jobs, self._meter(), max_size)
+        policy = Integrity(integrity) if integrity else config.integrity(os.environ)
+        return Session(
+            project,
+            config,
+            os.environ,
+            jobs,
+            self._meter(),
+            max_size=max_size,
+            integrity=policy,
+        )
 
     def show(self, report: Report) -> int:
         """Print a report and answer its exit code."""

@@ -14,6 +14,7 @@ from pivot.cli.options import (
     common_options,
     complete_remotes,
     complete_stages,
+    integrity_option,
     json_option,
 )
 from pivot.errors import UsageError
@@ -59,6 +60,7 @@ All that they depend on is brought up to date as well. Without STAGES: all.
 @click.option(
     "-r", "--remote", metavar="NAME", shell_complete=complete_remotes, help="Which remote."
 )
+@integrity_option
 @json_option
 @common_options
 def repro(
@@ -75,6 +77,7 @@ def repro(
     pull: bool,
     allow_missing: bool,
     remote: str | None,
+    integrity: str | None,
     as_json: bool,
 ) -> int:
     """Run the stages of pivot.yaml that have to run, and skip the others.
@@ -98,7 +101,7 @@ def repro(
     if remote and not (pull or allow_missing):
         raise UsageError("--remote is for --pull and --allow-missing: nothing else asks a remote")
     reach = Reach.SINGLE if single else Reach.DOWNSTREAM if downstream else Reach.UPSTREAM
-    session = common.session(None)
+    session = common.session(None, integrity=integrity)
     options = Options(
         jobs=jobs or _workers(session.config),
         reach=reach,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from pivot import api
+from pivot.changes import last_changes
 from pivot.cli.options import (
     Common,
     common_options,
@@ -61,7 +62,8 @@ def status(
         common.session(None), targets, remote=remote, online=online or remote is not None
     )
     render = status_json if as_json else status_text
-    return common.show(render(result, on_miss=OnMiss(on_miss)))
+    changes = last_changes(common.project().root, result.problems)
+    return common.show(render(result, on_miss=OnMiss(on_miss), changes=changes))
 
 
 @click.command(epilog=TARGETS_EPILOG)

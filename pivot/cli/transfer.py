@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from pivot import api
+from pivot.changes import last_changes
 from pivot.cli.options import (
     EXIT_CODES,
     Common,
     common_options,
     complete_remotes,
     complete_targets,
+    integrity_option,
     json_option,
     quantity,
     timeout_option,
@@ -22,7 +24,7 @@ from pivot.errors import UsageError
 from pivot.keys import Link
 from pivot.plan import Existing
 from pivot.quantities import parse_size
-from pivot.report import OnMiss, report_json, report_text
+from pivot.report import OnMiss, parts, report_json, report_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +75,7 @@ def remote_options(function: Command) -> Command:
 
 
 def _limits(function: Command) -> Command:
-    function = timeout_option(function)
+    function = integrity_option(timeout_option(function))
     return click.option(
         "--max-size",
         metavar="SIZE",
@@ -100,7 +102,8 @@ def _checkout_options(function: Command) -> Command:
 def show(common: Common, command: str, result: Result, *, as_json: bool, on_miss: str) -> int:
     """Print what *command* came to, and answer its exit code."""
     render = report_json if as_json else report_text
-    return common.show(render(command, result, on_miss=OnMiss(on_miss)))
+    changes = last_changes(common.project().root, parts(result)[2])
+    return common.show(render(command, result, on_miss=OnMiss(on_miss), changes=changes))
 
 
 def _existing(default: Existing, *, force: bool, only_missing: bool) -> Existing:
@@ -132,6 +135,7 @@ def push(
     all_cache: bool,
     max_size: int | None,
     timeout: int | None,
+    integrity: str | None,
     on_miss: str,
     as_json: bool,
 ) -> int:
@@ -149,7 +153,7 @@ def push(
     """
     with deadline(timeout):
         result = api.push(
-            common.session(jobs, max_size=max_size),
+            common.session(jobs, max_size=max_size, integrity=integrity),
             targets,
             remote=remote,
             dry_run=dry_run,
@@ -175,6 +179,7 @@ def fetch(
     dry_run: bool,
     max_size: int | None,
     timeout: int | None,
+    integrity: str | None,
     on_miss: str,
     as_json: bool,
 ) -> int:
@@ -186,7 +191,7 @@ def fetch(
       pivot fetch train -r backup   one stage, from another remote
     """
     with deadline(timeout):
-        session = common.session(jobs, max_size=max_size)
+        session = common.session(jobs, max_size=max_size, integrity=integrity)
         result = api.fetch(session, targets, remote=remote, dry_run=dry_run)
     return show(common, "fetch", result, as_json=as_json, on_miss=on_miss)
 
@@ -196,6 +201,7 @@ def fetch(
 @click.option("-n", "--dry-run", is_flag=True, help="Print the plan. Change nothing.")
 @_checkout_options
 @timeout_option
+@integrity_option
 @ON_MISS
 @json_option
 @common_options
@@ -208,6 +214,7 @@ def checkout(
     only_missing: bool,
     checkout_mode: str | None,
     timeout: int | None,
+    integrity: str | None,
     on_miss: str,
     as_json: bool,
 ) -> int:
@@ -226,7 +233,11 @@ def checkout(
     links = _links(checkout_mode)
     with deadline(timeout):
         result = api.checkout(
-            common.session(1), targets, existing=existing, links=links, dry_run=dry_run
+            common.session(1, integrity=integrity),
+            targets,
+            existing=existing,
+            links=links,
+            dry_run=dry_run,
         )
     return show(common, "checkout", result, as_json=as_json, on_miss=on_miss)
 
@@ -252,6 +263,7 @@ def pull(
     checkout_mode: str | None,
     max_size: int | None,
     timeout: int | None,
+    integrity: str | None,
     on_miss: str,
     as_json: bool,
 ) -> int:
@@ -271,7 +283,7 @@ def pull(
     links = _links(checkout_mode)
     with deadline(timeout):
         result = api.pull(
-            common.session(jobs, max_size=max_size),
+            common.session(jobs, max_size=max_size, integrity=integrity),
             targets,
             remote=remote,
             existing=existing,

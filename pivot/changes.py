@@ -1,0 +1,38 @@
+"""Who changed a document last: whom to ask when what it names cannot be had."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pivot.errors import ExitCode, PivotError
+from pivot.git import last_change
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from pivot.results import Problem
+
+_MOST = 20
+_ABOUT_CONTENT = frozenset({ExitCode.MISSING, ExitCode.INTEGRITY})
+
+
+def last_changes(root: Path, problems: Iterable[Problem]) -> dict[str, str]:
+    """Say who last changed the documents of *problems* that are about contents, the first few.
+
+    Where git cannot tell, nothing is said.
+    """
+    documents = dict.fromkeys(
+        problem.document
+        for problem in problems
+        if problem.document and problem.code in _ABOUT_CONTENT
+    )
+    changes: dict[str, str] = {}
+    for document in list(documents)[:_MOST]:
+        try:
+            change = last_change(root, document)
+        except PivotError:
+            break
+        if change:
+            changes[document] = change
+    return changes
