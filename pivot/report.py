@@ -37,11 +37,15 @@ class OnMiss(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a face shows: lines for standard output and for standard error, and the exit code."""
+    """What a face shows: lines for standard output and for standard error, and the exit code.
+
+    *notes* are for standard error as well, and may be left out.
+    """
 
     out: tuple[str, ...]
     err: tuple[str, ...]
     code: ExitCode
+    notes: tuple[str, ...] = ()
 
 
 def report_text(
@@ -56,14 +60,14 @@ def report_text(
     out: list[str] = []
     for transfer in transfers:
         out += _transfer_lines(command, transfer)
-    out += _proof_lines(transfers)
     if checkout is not None:
         out += _checkout_lines(checkout, complete=command == "checkout")
     if command == "checkout":  # the lines above name what is missing
         problems = tuple(p for p in problems if p.code is not ExitCode.MISSING)
     err = [f"Warning: {printable(text)}" for text in warnings(result)[:_SHOWN]]
     err += problem_lines(problems, on_miss, changes)
-    return Report(tuple(out), tuple(err), _code(result, on_miss))
+    notes = tuple(_proof_lines(transfers))
+    return Report(tuple(out), tuple(err), _code(result, on_miss), notes)
 
 
 def report_json(

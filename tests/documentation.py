@@ -23,6 +23,7 @@ _BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _SECONDS = re.compile(r"\b\d+\.\d s\b")
+_CHANGE = re.compile(r"\d{4}-\d\d-\d\d \([0-9a-f]{7}\)")
 _PROGRESS = re.compile(r"Transferring \d+ object\(s\), .*")
 """What a terminal shows as a bar, which is gone at the end."""
 
@@ -135,8 +136,9 @@ def _commands(text: str, line: int) -> list[tuple[str, str | None, int]]:
 
 
 def matches(expected: str, printed: str) -> bool:
-    """Compare to the letter but for times; a line `...` stands for any number of lines."""
+    """Compare to the letter but for times and commits; a line `...` stands for any lines."""
     expected, printed = (_SECONDS.sub("0.0 s", text) for text in (expected, printed))
+    expected, printed = (_CHANGE.sub("then (there)", text) for text in (expected, printed))
     parts = [re.escape(part) for part in re.split(r"^\.\.\.\n", expected, flags=re.MULTILINE)]
     return re.fullmatch(r"(?:.*\n)*".join(parts), printed) is not None
 

@@ -58,10 +58,11 @@ def perform(session: Session, inputs: Inputs) -> Answer:
     result = _move(session, inputs)
     transfers, _, _ = parts(result)
     outcome = describe(result)
+    said = report_text(inputs.command, result)
     shown = inputs.summary or inputs.comment != "off"
     needs = stage_needs(session.project) if shown else {}
     return Answer(
-        lines=report_text(inputs.command, result).out,
+        lines=(*said.out, *said.notes),
         counts=outcome.counts,
         bytes=outcome.bytes,
         objects=outcome.objects,

@@ -111,6 +111,8 @@ class Common:
         if not self.quiet or (report.out[:1] and report.out[0].startswith("{")):
             for line in report.out:
                 click.echo(line)
+        for line in () if self.quiet else report.notes:
+            click.echo(line, err=True)
         for line in report.err:
             click.echo(line, err=True)
         return int(report.code)

@@ -155,7 +155,7 @@ def _shared(team: Team) -> Team:
 def share(developer: Machine) -> None:
     """Do what the developer's part says after `pivot repro`."""
     developer.run("push")
-    developer.sh("git add .pivot/stages/*.lock")
+    developer.sh("git add .pivot/stages/*.lock .pivot/digests")
     developer.sh('git commit --quiet -m "Update pipeline outputs"')
     developer.sh("git push --quiet")
 
@@ -216,7 +216,7 @@ def test_the_typical_workflow_over_several_rounds(team: Team, server: S3Server) 
     developer.write_stage("count", "wc -c < clean.txt > counts/bytes\n")
     developer.run("repro")
     assert developer.ran() == ["count"]
-    developer.sh("git add .pivot/stages/*.lock count.sh && git commit --quiet -m 'Count bytes'")
+    developer.sh("git add .pivot count.sh && git commit --quiet -m 'Count bytes'")
     developer.sh("git push --quiet")
     assert len(buckets.keys(server, team.bucket)) == before
     ci = team.clone("ci-3")

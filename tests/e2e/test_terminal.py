@@ -114,8 +114,9 @@ def test_a_terminal_gets_a_progress_bar_that_goes_away(
     assert code == 0
     assert re.search(r"\d+/500 ", shown)
     assert "\x1b[" in shown
-    last = shown.replace("\r", "").splitlines()[-1]
-    assert last.endswith("Pushed to 'nas': 500 transferred, 0 skipped, 0 failed")
+    last = shown.replace("\r", "").splitlines()[-2:]
+    assert last[0].endswith("Pushed to 'nas': 500 transferred, 0 skipped, 0 failed")
+    assert last[1] == "Wrote .pivot/digests/many.sha256: commit with the lock files"
 
 
 def test_quiet_draws_no_bar(built: ProjectBuilder, bare_pivot: Command) -> None:

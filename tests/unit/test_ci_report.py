@@ -40,6 +40,7 @@ def short(told: Told) -> dict[str, Json]:
 
 
 def test_a_report_says_all_that_is_told() -> None:
+    lock = ".pivot/stages/b.lock"
     told = telling(
         command="status",
         status=Status.PARTIAL,
@@ -53,7 +54,9 @@ def test_a_report_says_all_that_is_told() -> None:
         to_run=("b",),
         ready=("b",),
         objects=(ObjectTold("a", "out/a", digest(1), None, ObjectState.FAILED, "no answer"),),
-        problems=(Problem(ExitCode.MISSING, "gone", "push it", "out/b", "b", digest(2)),),
+        problems=(Problem(ExitCode.MISSING, "gone", "push it", "out/b", "b", digest(2), lock),),
+        changes={lock: "Ana, 2026-01-01 (1a2b3c4)"},
+        proven=1,
         hints=("push it",),
     )
 
@@ -78,7 +81,7 @@ def test_a_report_says_all_that_is_told() -> None:
         },
         "bytes": 12,
         "seconds": 1.25,
-        "checks": {"sha256": 0, "xxh64_only": 1},
+        "checks": {"sha256": 1, "xxh64_only": 0},
         "stages": [
             {
                 "name": "a",
@@ -112,6 +115,8 @@ def test_a_report_says_all_that_is_told() -> None:
                 "path": "out/b",
                 "owner": "b",
                 "digest": digest(2),
+                "document": ".pivot/stages/b.lock",
+                "changed": "Ana, 2026-01-01 (1a2b3c4)",
             }
         ],
         "hints": ["push it"],
