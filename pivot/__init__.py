@@ -8,8 +8,8 @@ Where things are, lower layers first (a module imports only from layers below it
 - pipelines: `stage`, `parameters`, `fingerprint`, and `pipeline`, a package: files to one graph
 - decisions, all pure: `targets`, `plan`, `listing`
 - effects: `references`, `transfer`, `scratch`, `proofs`, `cache`, `tree`, `workspace`, `copying`,
-  `placement`, `observer`, `remembered`, `remote` (its kinds: `folder`; `s3`, with `s3_stat`,
-  `s3_calls`, `s3_stores`, `s3_errors` and `aws`), `remotes`
+  `placement`, `exchange`, `observer`, `remembered`, `remote` (its kinds: `folder`; `s3`, with
+  `s3_stat`, `s3_calls`, `s3_stores`, `s3_errors` and `aws`), `remotes`
 - use cases: `session`, `sums`, `push`, `fetch`, `checkout`, `verify`, which answer with `results`;
   `api` has them all
 - running stages: `repro`, a package with its own decisions, effects and faces; `overview`,

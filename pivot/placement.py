@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING
 
 from pivot.copying import copy_file
 from pivot.errors import LocalError, PivotError, local_error
+from pivot.exchange import exchange, newcomers, share_directory
 from pivot.keys import Link
 from pivot.objects import Directory, File, Output
 from pivot.plan import CheckoutPlan, OutputPlan, Step
 from pivot.tree import Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from pivot.cache import Cache
+    from pivot.exchange import Shared
     from pivot.scratch import Scratch
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
@@ -89,6 +91,8 @@ class _Placer:
         if plan.build and isinstance(plan.output, Directory) and not _incomplete(plan):
             self._build(plan.output, files, swap=swap)
             return
+        if len(files) + len(plan.remove) > 1 and self._update(plan, files):
+            return
         # All is made ready before anything changes: what then remains are renames.
         aside = [(file, self._prepare(file)) for file in files]
         for path in plan.remove:  # first: a directory may stand where a file belongs
@@ -131,6 +135,46 @@ class _Placer:
                 self._tree.open(path, make=True)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
+
+    def _update(self, plan: OutputPlan, files: Sequence[File]) -> bool:
+        """Update a directory as a whole; false where that cannot be, and nothing was done."""
+        output = plan.output
+        if not isinstance(output, Directory) or _incomplete(plan) or output.path in plan.remove:
+            return False
+        aside = self._scratch.directory() / secrets.token_hex(8)
+        cut = len(output.path) + 1
+        changed = {path[cut:] for path in (*plan.remove, *(file.path for file in files))}
+        try:
+            source = self._tree.open(output.path)
+            shared = None if source is None else share_directory(source, aside, changed)
+            if shared is None:
+                return False
+            for file in files:
+                (aside / file.path[cut:]).parent.mkdir(parents=True, exist_ok=True)
+                self._make(file, str(aside / file.path[cut:]), None)
+            for path in output.empty:
+                (aside / path[cut:]).mkdir(parents=True, exist_ok=True)
+            above, name = self._tree.parent(output.path)
+            if not exchange(aside, name, above):
+                return False
+            self._carry_over(aside, output.path, shared, changed)
+        except OSError as error:
+            raise local_error(error, output.path) from error
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+        self.placed += len(files)
+        self.removed += len(plan.remove)
+        return True
+
+    def _carry_over(self, old: Path, path: str, shared: Shared, changed: Collection[str]) -> None:
+        """Keep what somebody put into the old directory while the new one was made."""
+        descriptor = os.open(old, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for name in newcomers(descriptor, shared, changed):
+                above, last = self._tree.parent(f"{path}/{name}", make=True)
+                os.rename(old / name, last, dst_dir_fd=above)
+        finally:
+            os.close(descriptor)
 
     def _prepare(self, file: File) -> str:
         """Make a file aside, where the end of the run removes what is left."""

@@ -34,7 +34,7 @@ RUNGS = (
     "targets compare",
     "plan",
     "listing",
-    "copying remembered",
+    "copying exchange remembered",
     "transfer remote scratch proofs tree aws s3_errors references",
     "cache",
     "observer pipeline.workspace",

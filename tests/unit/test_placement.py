@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pivot import placement
 from pivot.cache import Cache
 from pivot.keys import Link
 from pivot.objects import Directory, File, Output, files_of, object_name
@@ -401,3 +402,49 @@ def test_where_no_allowed_link_works_the_output_fails_with_the_reason(project: P
         assert not (project.root / "out/x").exists()
     finally:
         shutil.rmtree(far)
+
+
+def test_an_update_keeps_the_inodes_of_what_has_not_changed(project: Place) -> None:
+    new = directory_of("out/parts", {"a": b"a", "sub/b": b"B", "sub/c": b"c"})
+    project.hold(b"a", b"b", b"B", b"c")
+    project.check_out(PARTS, links=[Link.COPY])
+    (project.root / "out/parts/e/mine").symlink_to("nowhere")
+    before = (project.root / "out/parts/a").stat().st_ino
+
+    (placed,) = project.check_out(new, existing=Existing.UPDATE, links=[Link.COPY])
+
+    assert placed == Placed("out/parts", 2)
+    assert (project.root / "out/parts/a").stat().st_ino == before
+    assert (project.root / "out/parts/sub/b").read_bytes() == b"B"
+    assert os.readlink(project.root / "out/parts/e/mine") == "nowhere"
+
+
+def test_what_comes_during_an_update_stays(project: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    new = directory_of("out/parts", {"a": b"A", "sub/b": b"B"})
+    project.hold(b"a", b"b", b"A", b"B")
+    project.check_out(PARTS, links=[Link.COPY])
+    real = placement.exchange
+
+    def late(aside: Path, name: str, above: int | None) -> bool:
+        (project.root / "out/parts/sub/notes").write_text("mine")
+        return real(aside, name, above)
+
+    monkeypatch.setattr(placement, "exchange", late)
+    project.check_out(new, existing=Existing.UPDATE, links=[Link.COPY])
+
+    assert project.files()["out/parts/a"] == b"A"
+    assert project.files()["out/parts/sub/notes"] == b"mine"
+
+
+def test_an_update_without_exchange_is_the_same(
+    project: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = directory_of("out/parts", {"a": b"A", "sub/b": b"B"})
+    project.hold(b"a", b"b", b"A", b"B")
+    project.check_out(PARTS, links=[Link.COPY])
+    monkeypatch.setattr(placement, "exchange", lambda *_: False)
+
+    (placed,) = project.check_out(new, existing=Existing.UPDATE, links=[Link.COPY])
+
+    assert placed == Placed("out/parts", 2)
+    assert project.files() == {"out/parts/a": b"A", "out/parts/sub/b": b"B"}
