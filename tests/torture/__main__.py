@@ -21,6 +21,7 @@ from tests.servers import S3Server, seaweedfs
 from tests.torture.programme import CannotRunError, Programme, Run
 from tests.torture.programmes import PROGRAMMES
 
+_SHOWN = 20
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HEAD = """# What the trials found
 
@@ -101,7 +102,7 @@ def _run(
         seconds,
         skipped or "; ".join(run.notes),
     )
-    print(row, *run.violations, sep="\n", flush=True)
+    print(row, *run.violations[:_SHOWN], sep="\n", flush=True)
     if run.full:
         _write(row)
     if not options.keep:
