@@ -149,11 +149,12 @@ class _Placer:
             shared = None if source is None else share_directory(source, aside, changed)
             if shared is None:
                 return False
-            for file in files:
-                (aside / file.path[cut:]).parent.mkdir(parents=True, exist_ok=True)
-                self._make(file, str(aside / file.path[cut:]), None)
-            for path in output.empty:
-                (aside / path[cut:]).mkdir(parents=True, exist_ok=True)
+            with Tree(aside) as inside:  # what is shared may have a symlink by now
+                for file in files:
+                    place, last = inside.parent(file.path[cut:], make=True)
+                    self._make(file, last, place)
+                for path in output.empty:
+                    inside.open(path[cut:], make=True)
             above, name = self._tree.parent(output.path)
             if not exchange(aside, name, above):
                 return False

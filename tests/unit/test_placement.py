@@ -6,7 +6,7 @@ import itertools
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,8 @@ import pytest
 
 from pivot import placement
 from pivot.cache import Cache
+from pivot.errors import UnsafePath
+from pivot.exchange import Shared
 from pivot.keys import Link
 from pivot.objects import Directory, File, Output, files_of, object_name
 from pivot.placement import Placed, place
@@ -448,3 +450,25 @@ def test_an_update_without_exchange_is_the_same(
 
     assert placed == Placed("out/parts", 2)
     assert project.files() == {"out/parts/a": b"A", "out/parts/sub/b": b"B"}
+
+
+def test_a_symlink_that_appears_where_an_update_belongs_is_not_followed(
+    project: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = directory_of("out/parts", {"a": b"A", "sub/b": b"B"})
+    project.hold(b"a", b"b", b"A", b"B")
+    project.check_out(PARTS, links=[Link.COPY])
+    (tmp_path / "outside").mkdir()
+    real = placement.share_directory
+
+    def late(source: int, target: Path, leave_out: Collection[str]) -> Shared | None:
+        shutil.rmtree(project.root / "out/parts/sub")
+        (project.root / "out/parts/sub").symlink_to(tmp_path / "outside")
+        return real(source, target, leave_out)
+
+    monkeypatch.setattr(placement, "share_directory", late)
+    (placed,) = project.check_out(new, existing=Existing.UPDATE, links=[Link.COPY])
+
+    assert isinstance(placed.error, UnsafePath)
+    assert list((tmp_path / "outside").iterdir()) == []
+    assert (project.root / "out/parts/a").read_bytes() == b"a"

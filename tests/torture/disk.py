@@ -1,0 +1,66 @@
+"""File systems that are too small, in bytes or in inodes: all fits, or 7, and nothing is lost."""
+
+from __future__ import annotations
+
+import shutil
+
+from tests.torture.namespace import check_mounting, in_namespace
+from tests.torture.programme import Programme, Run
+from tests.torture.scene import Case, make_cases, said_wrong
+
+_SCRIPT = """
+mount -t tmpfs -o "$1" none "$0"
+cp -a "$2/." "$0"
+cd "$0/project"
+shift 3
+code=0
+"$PYTHON" -m pivot "$@" || code=$?
+cp -a "$0/." "$OLDPWD"
+exit $code
+"""
+_LOCAL = 7
+_PAGE = 4096
+
+
+def run_small_disks(run: Run) -> None:
+    """Run each command on file systems of many sizes."""
+    check_mounting()
+    pivot = run.pivot()
+    cases = [c for c in make_cases(run.directory, pivot) if c.name != "push"]
+    sizes = [("size", n) for n in range(12, 52, run.figure(13, 2))]
+    sizes += [("nr_inodes", n) for n in range(40, 110, run.figure(30, 5))]
+    ended = {0: 0, _LOCAL: 0}
+    for case in run.random.sample(cases, run.figure(4, len(cases))):
+        for kind, count in sizes:
+            option = f"size={count * _PAGE}" if kind == "size" else f"size=4m,nr_inodes={count}"
+            violations, code = _try(run, case, option)
+            run.point(*violations)
+            ended[code] = ended.get(code, 0) + 1
+    run.note(f"{ended[0]} ended well, {ended[_LOCAL]} with {_LOCAL}")
+
+
+def _try(run: Run, case: Case, option: str) -> tuple[list[str], int]:
+    pivot = run.pivot()
+    place, disk, kept = (run.place(name) for name in ("ready", "disk", "kept"))
+    project = case.copy(place)
+    disk.mkdir()
+    kept.mkdir()
+    (project / ".pivot/config.yaml").write_text("folders:\n  origin: file:///remote\n")
+    config = f"folders:\n  origin: {(place / 'remote').as_uri()}\n"
+    (project / ".pivot/config.yaml").write_text(config)
+    done = in_namespace(_SCRIPT, disk, option, place, "-", *case.words, pivot=pivot, cwd=kept)
+    if "No space left" in done.err and not (kept / "project").exists():
+        return [], -1  # not even the project fits
+    wrong = [*said_wrong(done), *case.broken_now(kept / "project")]
+    if done.code not in {0, _LOCAL}:
+        wrong.append(f"exit {done.code}: {done.err}")
+    again = pivot(*case.words, cwd=kept / "project")
+    wrong += [*said_wrong(again), *case.broken_at_end(kept / "project")]
+    if again.code:
+        wrong.append(f"I4: the next run ends with {again.code}: {again.err}")
+    for used in (place, disk, kept):
+        shutil.rmtree(used)
+    return [f"{case.name}, {option}: {text}" for text in wrong], done.code
+
+
+SMALL_DISKS = Programme("R12", "file systems that are too small", run_small_disks)
