@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pivot.copying import copy_file
-from pivot.errors import LocalError, PivotError, local_error
+from pivot.errors import LocalError, PivotError, UnsafePath, local_error
 from pivot.exchange import exchange, newcomers, share_directory
 from pivot.keys import Link
 from pivot.objects import Directory, File, Output
@@ -146,7 +146,10 @@ class _Placer:
         changed = {path[cut:] for path in (*plan.remove, *(file.path for file in files))}
         try:
             source = self._tree.open(output.path)
-            shared = None if source is None else share_directory(source, aside, changed)
+            if source is None:
+                return False
+            before = os.fstat(source)
+            shared = share_directory(source, aside, changed)
             if shared is None:
                 return False
             with Tree(aside) as inside:  # what is shared may have a symlink by now
@@ -158,6 +161,9 @@ class _Placer:
             above, name = self._tree.parent(output.path)
             if not exchange(aside, name, above):
                 return False
+            if not os.path.samestat(before, aside.lstat()):
+                exchange(aside, name, above)
+                raise UnsafePath(f"{output.path} became another while it was updated")
             self._carry_over(aside, output.path, shared, changed)
         except OSError as error:
             raise local_error(error, output.path) from error
@@ -169,7 +175,7 @@ class _Placer:
 
     def _carry_over(self, old: Path, path: str, shared: Shared, changed: Collection[str]) -> None:
         """Keep what somebody put into the old directory while the new one was made."""
-        descriptor = os.open(old, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = os.open(old, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
             for name in newcomers(descriptor, shared, changed):
                 above, last = self._tree.parent(f"{path}/{name}", make=True)

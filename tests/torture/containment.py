@@ -37,8 +37,8 @@ def run_races(run: Run) -> None:
             done = pivot(*case.words, cwd=project)
         codes[done.code] = codes.get(done.code, 0) + 1
         wrong = ["I6: a traceback"] if "Traceback" in done.err else []
-        if tree(outside) != before:
-            wrong.append("bytes were written outside")
+        if (after := tree(outside)) != before:
+            wrong.append(f"bytes were written outside: {sorted(after.keys() ^ before.keys())}")
         again = pivot(*case.words, "--force", cwd=project)
         if again.code:
             wrong.append(f"I4: the next run ends with {again.code}: {again.err}")

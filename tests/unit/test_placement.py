@@ -472,3 +472,27 @@ def test_a_symlink_that_appears_where_an_update_belongs_is_not_followed(
     assert isinstance(placed.error, UnsafePath)
     assert list((tmp_path / "outside").iterdir()) == []
     assert (project.root / "out/parts/a").read_bytes() == b"a"
+
+
+def test_a_symlink_that_takes_the_place_of_an_update_stays_what_it_is(
+    project: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = directory_of("out/parts", {"a": b"A", "sub/b": b"B"})
+    project.hold(b"a", b"b", b"A", b"B")
+    project.check_out(PARTS, links=[Link.COPY])
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/precious").touch()
+    place, real, times = project.root / "out/parts", placement.exchange, itertools.count()
+
+    def late(aside: Path, name: str, above: int | None) -> bool:
+        if not next(times):
+            shutil.rmtree(place)
+            place.symlink_to(tmp_path / "outside")
+        return real(aside, name, above)
+
+    monkeypatch.setattr(placement, "exchange", late)
+    (placed,) = project.check_out(new, existing=Existing.UPDATE, links=[Link.COPY])
+
+    assert isinstance(placed.error, UnsafePath)
+    assert os.readlink(place) == str(tmp_path / "outside")
+    assert (tmp_path / "outside/precious").exists()
