@@ -161,7 +161,8 @@ class _Placer:
             above, name = self._tree.parent(output.path)
             if not exchange(aside, name, above):
                 return False
-            if not os.path.samestat(before, aside.lstat()):
+            old = aside.lstat()  # an inode may have been given to another since
+            if not (stat.S_ISDIR(old.st_mode) and os.path.samestat(before, old)):
                 exchange(aside, name, above)
                 raise UnsafePath(f"{output.path} became another while it was updated")
             self._carry_over(aside, output.path, shared, changed)
