@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pivot.exchange import Shared
     from pivot.scratch import Scratch
 
+_TRIES = 10
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 _CANNOT_LINK = frozenset(
     {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS, errno.EOPNOTSUPP}
@@ -141,6 +142,18 @@ class _Placer:
         output = plan.output
         if not isinstance(output, Directory) or _incomplete(plan) or output.path in plan.remove:
             return False
+        for _ in range(_TRIES):  # somebody else may be updating it as well
+            done = self._try_update(plan, output, files)
+            if done is not None:
+                self.placed += len(files) * done
+                self.removed += len(plan.remove) * done
+                return done
+        raise LocalError(f"{output.path} keeps changing", hint="let one command end first")
+
+    def _try_update(
+        self, plan: OutputPlan, output: Directory, files: Sequence[File]
+    ) -> bool | None:
+        """Update a directory once; `None` if it became another directory meanwhile."""
         aside = self._scratch.directory() / secrets.token_hex(8)
         cut = len(output.path) + 1
         changed = {path[cut:] for path in (*plan.remove, *(file.path for file in files))}
@@ -161,17 +174,18 @@ class _Placer:
             above, name = self._tree.parent(output.path)
             if not exchange(aside, name, above):
                 return False
-            old = aside.lstat()  # an inode may have been given to another since
-            if not (stat.S_ISDIR(old.st_mode) and os.path.samestat(before, old)):
+            old = aside.lstat()
+            if not stat.S_ISDIR(old.st_mode):
                 exchange(aside, name, above)
                 raise UnsafePath(f"{output.path} became another while it was updated")
+            if not os.path.samestat(before, old):
+                exchange(aside, name, above)
+                return None
             self._carry_over(aside, output.path, shared, changed)
         except OSError as error:
             raise local_error(error, output.path) from error
         finally:
             shutil.rmtree(aside, ignore_errors=True)
-        self.placed += len(files)
-        self.removed += len(plan.remove)
         return True
 
     def _carry_over(self, old: Path, path: str, shared: Shared, changed: Collection[str]) -> None:

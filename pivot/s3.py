@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import threading
@@ -33,6 +34,7 @@ from pivot.objects import (
     object_name,
     read_verified,
 )
+from pivot.pace import Pace, pause
 from pivot.s3_calls import FOREIGN, Calls
 from pivot.s3_errors import Answer, of_object, parse_answer
 from pivot.s3_stat import Inventory
@@ -69,7 +71,8 @@ class S3Remote:
     def __init__(self, url: S3Url, access: Access, limits: Limits) -> None:
         self._calls = Calls(url, access, limits)
         self._inventory = Inventory(self._calls, jobs=limits.jobs)
-        self._slots = threading.Semaphore(limits.jobs)
+        self._slots = Pace(limits.jobs)
+        self._retries = limits.retries
         self._memory = Budget(_MEMORY)
         self._conditional: bool | None = None  # whether the service knows If-None-Match
         self._ended = threading.Condition()
@@ -143,15 +146,15 @@ class S3Remote:
 
     def _put(self, digest: Digest, data: bytes, attributes: Attributes) -> bool:
         """Store *data* unless it is there; tell whether it was."""
-        for pause in (*_PAUSES, None):
+        for seconds in (*_PAUSES, None):
             refusal = self._try_put(digest, data, attributes)
             if refusal is None:
                 return False
             # 412 says that it is there; 409 also that another write is under way, or was undone
             if self._is_there(digest, len(data), if_refused=refusal.status == _PRECONDITION):
                 return True
-            if pause is not None:
-                time.sleep(pause)
+            if seconds is not None:
+                time.sleep(seconds)
         raise ObjectUnreachable("the service keeps saying that somebody else is writing it")
 
     def _try_put(self, digest: Digest, data: bytes, attributes: Attributes) -> Answer | None:
@@ -160,19 +163,10 @@ class S3Remote:
         A service that knows no conditions was asked before.
         """
         conditional = self._conditional
-        stores = self._calls.stores
-        store = stores.trial if conditional is None else stores.writes
         mode: Literal["create", "overwrite"] = "overwrite" if conditional is False else "create"
         refusal = None
         try:
-            obstore.put(
-                store,
-                object_name(digest),
-                data,
-                attributes=attributes,
-                mode=mode,
-                use_multipart=False,
-            )
+            self._send(digest, data, attributes, mode, tries=0 if conditional is None else None)
         except AlreadyExistsError as error:
             refusal = parse_answer(error)
         except FOREIGN as error:
@@ -189,6 +183,41 @@ class S3Remote:
         if conditional is None:
             self._conditional = self._conditional is not False
         return refusal
+
+    def _send(
+        self,
+        digest: Digest,
+        data: bytes,
+        attributes: Attributes,
+        mode: Literal["create", "overwrite"],
+        tries: int | None,
+    ) -> None:
+        """Send *data*, up to so many *tries* more where the failure may pass; raises `FOREIGN`.
+
+        obstore itself does not send a write again whose connection was lost, since it could have
+        been carried out; here that does no harm. What the service complains of sets the pace.
+        """
+        for failures in itertools.count(1):
+            try:
+                obstore.put(
+                    self._calls.stores.trial,
+                    object_name(digest),
+                    data,
+                    attributes=attributes,
+                    mode=mode,
+                    use_multipart=False,
+                )
+            except FOREIGN as error:
+                answer = parse_answer(error)
+                if answer.busy:
+                    self._slots.slow_down(time.monotonic())
+                last = failures > (self._retries if tries is None else tries)
+                if last or self._over or not answer.passing:
+                    raise
+                time.sleep(pause(failures))
+            else:
+                self._slots.go_on()
+                return
 
     def _put_parts(
         self, promise: Promise, chunks: Iterator[bytes], size: int, count: Callable[[int], None]

@@ -23,6 +23,7 @@ _REGION = re.compile(
     r"|<Endpoint>[^<]*s3[.-]([a-z]+-[a-z-]+-[0-9]+)\.amazonaws"
 )
 _NO_KEYS = re.compile(r"External AWS credential provider: (?:\w+: )?(.*)")
+_NO_CONNECTION = re.compile(r"kind: Connect\b")  # not of ConnectionReset
 _REDIRECTED = "incorrectly configured region"  # obstore's words for a 301 without an address
 
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
@@ -75,6 +76,11 @@ class Answer:
         return self.status in {429, 503} or self.code in _BUSY
 
     @property
+    def passing(self) -> bool:
+        """The same request may succeed another time."""
+        return self.busy or not self.status or (self.status >= 500 and not self.unconditional)  # noqa: PLR2004
+
+    @property
     def wrong_region(self) -> bool:
         """The bucket is in another region."""
         return self.code in _WRONG_REGION or self.status in {301, 307} or self.redirected
@@ -95,7 +101,7 @@ def parse_answer(error: BaseException) -> Answer:
         int(status[1]) if status else 0,
         code[1] if code else "",
         next(filter(None, region.groups())) if region else "",
-        connected="kind: Connect" not in str(error),
+        connected=_NO_CONNECTION.search(str(error)) is None,
         redirected=_REDIRECTED in text,
         text=_plain(text) if status else _cause(str(error)),
         no_keys=no_keys[1] if no_keys else "",

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
-from pivot.errors import ObjectError, PivotError
+from pivot.errors import ObjectError, ObjectUnreachable, PivotError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from pivot.objects import Digest
+
+_ROUNDS = 4
+_REST = 0.5  # seconds
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -73,24 +77,50 @@ def move_all(
     """Call *move* for each of *digests*, at most *jobs* at a time.
 
     *move* answers whether the object was there already. An `ObjectError` becomes an outcome and
-    the others go on; any other `PivotError` stops the rest and is returned.
+    the others go on; any other `PivotError` stops the rest and is returned. What could not be
+    reached is tried again in the end, with half as many at a time, as long as that helps.
     """
-    outcomes: list[Outcome] = []
+    round_ = _Round(move, meter)
+    try:
+        for_each(digests, round_.attempt, jobs=jobs)
+        for number in range(1, _ROUNDS):
+            left, round_.unreached = round_.unreached, []
+            if not left:
+                break
+            time.sleep(_REST * number)
+            jobs = max(1, jobs // 2)
+            for_each([failed.digest for failed in left], round_.attempt, jobs=jobs)
+            if len(round_.unreached) == len(left):
+                break  # it did not help
+    except PivotError as error:
+        return Moves(round_.end(), error)
+    return Moves(round_.end())
 
-    def attempt(digest: Digest) -> None:
+
+class _Round:
+    """What became of the objects so far, called from many threads."""
+
+    def __init__(self, move: Callable[[Digest], bool], meter: Meter | None) -> None:
+        self.unreached: list[Failed] = []
+        self._outcomes: list[Outcome] = []
+        self._move = move
+        self._meter = meter or Meter()
+
+    def attempt(self, digest: Digest) -> None:
         try:
-            outcome: Outcome = Moved(digest, move(digest))
+            outcome: Outcome = Moved(digest, self._move(digest))
+        except ObjectUnreachable as error:
+            self.unreached.append(Failed(digest, error))  # atomic under the interpreter's lock
+            return
         except ObjectError as error:
             outcome = Failed(digest, error)
-        outcomes.append(outcome)  # atomic under the interpreter's lock
-        if meter is not None:
-            meter.done(outcome)
+        self._outcomes.append(outcome)
+        self._meter.done(outcome)
 
-    try:
-        for_each(digests, attempt, jobs=jobs)
-    except PivotError as error:
-        return Moves(tuple(outcomes), error)
-    return Moves(tuple(outcomes))
+    def end(self) -> tuple[Outcome, ...]:
+        for failed in self.unreached:
+            self._meter.done(failed)
+        return (*self._outcomes, *self.unreached)
 
 
 def for_each(items: Iterable[Item], act: Callable[[Item], None], *, jobs: int) -> None:

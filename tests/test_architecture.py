@@ -18,7 +18,7 @@ PACKAGE = Path(pivot.__file__).parent
 
 RUNGS = (
     "errors",
-    "objects remote_url budget manifests quantities deadline room",
+    "objects remote_url budget pace manifests quantities deadline room",
     "documents project",
     "values",
     "stage parameters schema",

@@ -138,6 +138,23 @@ def test_throttled_for_ever(
     assert_sentence(done, 6, "503", "--jobs")
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_push_survives_connections_that_are_lost_again_and_again(
+    seed: int,
+    project: Path,
+    weather: tuple[FaultProxy, Command],
+    bucket: str,
+    server: S3Server,
+) -> None:
+    proxy, command = weather
+    proxy.rain(seed, reset=0.3)
+
+    done = command("push", cwd=project)
+
+    assert done.code == 0, done
+    assert len(buckets.contents(server, bucket)) == OBJECTS
+
+
 def test_a_closed_port(project: Path, pivot: Command) -> None:
     (port,) = free_ports(1)
     began = time.monotonic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import random
 import threading
 import time
 from typing import TYPE_CHECKING, Literal
@@ -31,6 +32,20 @@ LISTING = {
     "prefix",
     "start-after",
 }
+
+
+REFUSALS = {
+    "slow_down": Refusal(503, "SlowDown"),
+    "server_error": Refusal(500, "InternalError"),
+    "too_many": Refusal(429, "TooManyRequests"),
+    "skew": Refusal(403, "RequestTimeTooSkewed"),
+    "expired": Refusal(400, "ExpiredToken"),
+    "denied": Refusal(403, "AccessDenied"),
+}
+"""What the server can be made to say, and its words."""
+
+SILENCE = 20.0
+"""Seconds for which a request that meets silence is held."""
 
 
 def kind_of(method: str, target: str) -> Kind | None:
@@ -79,12 +94,24 @@ class FaultProxy:
         with self._lock:
             self._denial: Refusal | None = None
             self._left: dict[str, float] = {}
+            self._shares: dict[str, float] = {}
+            self._chance = random.Random(0)
             self._pages_left: int | None = None
 
     def deny_all(self, code: str = "AccessDenied", status: int | None = None) -> None:
         """Refuse every request with this S3 error code; the status is the one AWS gives it."""
         with self._lock:
             self._denial = Refusal(status or (400 if code == "ExpiredToken" else 403), code)
+
+    def rain(self, seed: int, **shares: float) -> None:
+        """Let each fault hit a share of all requests that it applies to, from now on.
+
+        The names are those of the other methods, and those in `REFUSALS`; what is drawn depends on
+        *seed*, and on the order in which requests come.
+        """
+        with self._lock:
+            self._chance = random.Random(seed)
+            self._shares = shares
 
     def slow_down(self, n: float) -> None:
         """Answer the next n requests with 503 SlowDown."""
@@ -145,10 +172,11 @@ class FaultProxy:
             return Hangup(after=TIMEOUT * 10)
         if self._take("reset"):
             return Hangup()
-        if self._take("slow_down"):
-            return Refusal(503, "SlowDown")
-        if self._take("server_error"):
-            return Refusal(500, "InternalError")
+        for fault, refusal in REFUSALS.items():
+            if self._take(fault):
+                return refusal
+        if self._take("silence"):
+            return Hangup(after=SILENCE)
         return self._denial or self._refusal_by_content(request)
 
     def after(self, request: Request, status: int, length: int) -> Refusal | Damage | None:
@@ -189,7 +217,8 @@ class FaultProxy:
         with self._lock:
             left = self._left.get(fault, 0)
             self._left[fault] = max(0, left - 1)
-            return left > 0
+            share = self._shares.get(fault, 0.0)
+            return left > 0 or (share > 0 and self._chance.random() < share)
 
     def _page_fails(self) -> bool:
         with self._lock:

@@ -6,7 +6,7 @@ import shutil
 
 from tests.torture.namespace import check_mounting, in_namespace
 from tests.torture.programme import Programme, Run
-from tests.torture.scene import Case, make_cases, said_wrong
+from tests.torture.scene import Case, make_cases, move_links, said_wrong
 
 _SCRIPT = """
 mount -t tmpfs -o "$1" none "$0"
@@ -45,12 +45,12 @@ def _try(run: Run, case: Case, option: str) -> tuple[list[str], int]:
     project = case.copy(place)
     disk.mkdir()
     kept.mkdir()
-    (project / ".pivot/config.yaml").write_text("folders:\n  origin: file:///remote\n")
     config = f"folders:\n  origin: {(place / 'remote').as_uri()}\n"
     (project / ".pivot/config.yaml").write_text(config)
     done = in_namespace(_SCRIPT, disk, option, place, "-", *case.words, pivot=pivot, cwd=kept)
     if "No space left" in done.err and not (kept / "project").exists():
         return [], -1  # not even the project fits
+    move_links(kept, disk)
     wrong = [*said_wrong(done), *case.broken_now(kept / "project")]
     if done.code not in {0, _LOCAL}:
         wrong.append(f"exit {done.code}: {done.err}")

@@ -10,12 +10,15 @@ from tests.torture.order import ORDER
 from tests.torture.programme import Programme
 from tests.torture.syscalls import CALL_ERRORS, KILLS
 from tests.torture.together import TOGETHER
+from tests.torture.weather import MIXED_FAULTS, SINGLE_FAULTS
 
 PROGRAMMES: tuple[Programme, ...] = (
     RANDOM_KILLS,
     KILLS,
     CALL_ERRORS,
     ORDER,
+    MIXED_FAULTS,
+    SINGLE_FAULTS,
     RACES,
     TOGETHER,
     SMALL_DISKS,

@@ -47,7 +47,7 @@ class Case:
     def copy(self, place: Path) -> Path:
         """Make a copy that may be spoiled; the answer is the project in it."""
         shutil.copytree(self.ready, place, symlinks=True)
-        _move_links(place, self.ready)
+        move_links(place, self.ready)
         _configure(place)
         return place / "project"
 
@@ -99,7 +99,7 @@ class Case:
         }
 
 
-def _move_links(place: Path, before: Path) -> None:
+def move_links(place: Path, before: Path) -> None:
     """Let links into the cache lead into the cache of the copy."""
     for path in place.rglob("*"):
         if path.is_symlink():

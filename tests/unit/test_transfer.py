@@ -13,7 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pivot.errors import LocalError, ObjectDamaged, ObjectMissing, RemoteUnavailable
+from pivot.errors import (
+    LocalError,
+    ObjectDamaged,
+    ObjectMissing,
+    ObjectUnreachable,
+    RemoteUnavailable,
+)
 from pivot.objects import Digest
 from pivot.transfer import Failed, Meter, Moved, Moves, Outcome, for_each, move_all
 from tests.unit.values import digest
@@ -248,3 +254,37 @@ def test_the_plain_meter_takes_whatever_it_is_told() -> None:
     meter.bytes(5)
 
     assert move_all([digest(1)], lambda _: False, jobs=1, meter=meter).stopped is None
+
+
+def test_what_could_not_be_reached_is_tried_again_with_half_as_many() -> None:
+    tries: dict[Digest, int] = {}
+
+    def move(each: Digest) -> bool:
+        tries[each] = tries.get(each, 0) + 1
+        if tries[each] <= int(each[-1], 16) % 3:
+            raise ObjectUnreachable("not now")
+        return False
+
+    meter = Counter()
+    digests = [digest(n) for n in range(8)]
+    moves = move_all(digests, move, jobs=4, meter=meter)
+
+    assert moves.stopped is None
+    assert max(tries.values()) > 1
+    assert sorted(o.digest for o in moves.outcomes if isinstance(o, Moved)) == sorted(digests)
+    assert len(meter.outcomes) == 8
+
+
+def test_rounds_end_when_they_do_not_help() -> None:
+    tries: list[Digest] = []
+
+    def move(each: Digest) -> bool:
+        tries.append(each)
+        raise ObjectUnreachable("never")
+
+    meter = Counter()
+    moves = move_all([digest(1), digest(2)], move, jobs=2, meter=meter)
+
+    assert sorted(tries) == sorted([digest(1), digest(2)] * 2)
+    assert {type(outcome) for outcome in moves.outcomes} == {Failed}
+    assert len(meter.outcomes) == len(moves.outcomes) == 2
