@@ -92,7 +92,7 @@ def _fetch(
         return Transfer("fetch", settings.name, settings.url, wanted, plan, moves)
     try:
         with contextlib.closing(session.open_remote(settings)) as store:
-            kept = store.stat(lacking)
+            kept = session.ask(store, lacking)
             unkept = frozenset(digest for digest in lacking if digest not in kept)
             # what only the workspace has needs no fetching, wherever else it may be lacking
             here = find_contents(session.project.root, cache, references, unkept)

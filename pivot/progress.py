@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from typing import TYPE_CHECKING, TextIO
@@ -10,20 +11,45 @@ from pivot.report import human_size, printable
 from pivot.transfer import Failed, Meter, Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.progress import Progress, TaskID
 
+_PATIENCE = 1.0  # seconds
 _HEARTBEAT = 30.0  # seconds: silence for longer makes people and runners think it hangs
 
 
 class _Counting(Meter):
-    """Counts what has passed."""
+    """Counts what has passed, and says on *stream* what is waited for."""
 
-    def __init__(self) -> None:
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
         self.objects = 0
         self.size = 0
         self.passed = 0
         self.finished = 0
         self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def asking(self, url: str) -> Iterator[None]:
+        """See `Meter.asking`: a line after a second, and one every half minute."""
+        answered = threading.Event()
+
+        def remind() -> None:
+            began, patience = time.monotonic(), _PATIENCE
+            while not answered.wait(patience):
+                waited = round(time.monotonic() - began)
+                self._say(printable(f"Waiting for {url} ({waited} s)"))
+                patience = _HEARTBEAT
+
+        threading.Thread(target=remind, daemon=True).start()
+        try:
+            yield
+        finally:
+            answered.set()
+
+    def _say(self, text: str) -> None:
+        print(text, file=self._stream, flush=True)
 
     def start(self, objects: int, size: int) -> None:
         self.objects, self.size, self.passed, self.finished = objects, size, 0, 0
@@ -42,8 +68,7 @@ class LineMeter(_Counting):
     """A line at the start and one every half minute, for logs."""
 
     def __init__(self, stream: TextIO) -> None:
-        super().__init__()
-        self._stream = stream
+        super().__init__(stream)
         self._stop = threading.Event()
         self._began = 0.0
 
@@ -74,9 +99,6 @@ class LineMeter(_Counting):
                 f"{human_size(round(rate))}/s{left}"
             )
 
-    def _say(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)
-
 
 class VerboseMeter(LineMeter):
     """A line for every object as well."""
@@ -91,8 +113,8 @@ class VerboseMeter(LineMeter):
 class BarMeter(_Counting):
     """A bar with bytes, rate and time left."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 

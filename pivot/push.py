@@ -68,7 +68,7 @@ def _push(
     dry_run: bool,
 ) -> tuple[Transfer, Mapping[Digest, Sha256]]:
     """Push; the answer has the sums of what was read for that, too."""
-    kept = store.stat(wanted)
+    kept = session.ask(store, wanted)
     cached = cache.stat(wanted)
     good = sound(cached, wanted)
     needed = frozenset(d for d in wanted if kept.get(d) is None and d not in good)

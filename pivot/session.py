@@ -17,7 +17,7 @@ from pivot.targets import Selection, select
 from pivot.transfer import Meter, Moves, move_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from pivot.aws import Credentials
     from pivot.config import Config, RemoteSettings
@@ -66,6 +66,11 @@ class Session:
             jobs=self.jobs,
             credentials=self.credentials,
         )
+
+    def ask(self, store: Remote, digests: Collection[Digest]) -> dict[Digest, int | None]:
+        """Ask a remote what it has, see `Remote.stat`, and let the user see that it takes time."""
+        with self.meter.asking(store.url):
+            return store.stat(digests)
 
     def select(self, targets: Sequence[str]) -> Selection:
         """Find what *targets* name, seen from the current directory; see `targets.select`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pivot.errors import ObjectError, ObjectUnreachable, PivotError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
 
     from pivot.objects import Digest
 
@@ -53,6 +55,11 @@ class Meter:
 
     Called from many threads.
     """
+
+    def asking(self, url: str) -> AbstractContextManager[None]:
+        """Tell the user, as long as the context lasts, that *url* is asked and has not answered."""
+        del url
+        return contextlib.nullcontext()
 
     def start(self, objects: int, size: int) -> None:
         """Begin: so many *objects* of *size* bytes together, as far as known."""

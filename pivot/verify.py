@@ -48,7 +48,7 @@ def _verify(
         return stopped_transfer("verify", settings, wanted, None)
     try:
         with contextlib.closing(session.open_remote(settings)) as store:
-            kept = store.stat(wanted)
+            kept = session.ask(store, wanted)
             url = store.url
     except UsageError:
         raise

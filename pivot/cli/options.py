@@ -137,7 +137,7 @@ class Common:
             return Meter()
         if self.verbose:
             return VerboseMeter(sys.stderr)
-        return BarMeter() if sys.stderr.isatty() else LineMeter(sys.stderr)
+        return BarMeter(sys.stderr) if sys.stderr.isatty() else LineMeter(sys.stderr)
 
 
 def common_options(function: Command) -> Command:

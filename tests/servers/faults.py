@@ -44,7 +44,7 @@ REFUSALS = {
 }
 """What the server can be made to say, and its words."""
 
-SILENCE = 20.0
+SILENCE = 6.0
 """Seconds for which a request that meets silence is held."""
 
 

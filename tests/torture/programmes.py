@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from tests.torture.containment import RACES
 from tests.torture.disk import SMALL_DISKS
+from tests.torture.endpoint import DEAD_ENDPOINTS
 from tests.torture.kills import RANDOM_KILLS
 from tests.torture.log_volume import LOG_VOLUME
+from tests.torture.memory import MEMORY
 from tests.torture.order import ORDER
 from tests.torture.programme import Programme
 from tests.torture.syscalls import CALL_ERRORS, KILLS
@@ -19,8 +21,10 @@ PROGRAMMES: tuple[Programme, ...] = (
     ORDER,
     MIXED_FAULTS,
     SINGLE_FAULTS,
+    DEAD_ENDPOINTS,
     RACES,
     TOGETHER,
     SMALL_DISKS,
+    MEMORY,
     LOG_VOLUME,
 )

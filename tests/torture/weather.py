@@ -59,7 +59,7 @@ def run_mixed(run: Run) -> None:
 def run_single(run: Run) -> None:
     """Let one kind of fault hit a third of the requests, both ways."""
     outputs: dict[str, Content] = {
-        "data/many": {f"{n}": b"%d" % n * 300 for n in range(run.figure(20, 200))},
+        "data/many": {f"{n}": b"%d" % n * 300 for n in range(run.figure(10, 200))},
         "data/big": run.random.randbytes(9 << 20),
     }
     with fault_proxy(run.server) as proxy:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 from pivot import progress
 from pivot.errors import ObjectDamaged
 from pivot.progress import BarMeter, LineMeter, VerboseMeter
-from pivot.transfer import Failed, Moved
+from pivot.transfer import Failed, Meter, Moved
 from tests.unit.values import digest
 
 
@@ -145,7 +146,7 @@ def test_many_threads_are_counted_without_loss(log: Log) -> None:
 
 
 def test_a_bar_comes_and_goes(capsys: pytest.CaptureFixture[str]) -> None:
-    meter = BarMeter()
+    meter = BarMeter(sys.stderr)
     meter.start(2, 10)
     meter.bytes(10)
     meter.bytes(10)
@@ -156,3 +157,23 @@ def test_a_bar_comes_and_goes(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert capsys.readouterr().out == ""
     assert meter.passed == 0
+
+
+def test_who_waits_is_told_for_whom(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_PATIENCE", 0.01)
+    for meter in (LineMeter(sys.stderr), BarMeter(sys.stderr)):
+        with meter.asking("s3://bucket/p"):
+            time.sleep(0.2)
+        with Meter().asking("s3://bucket/q"):
+            time.sleep(0.05)
+
+    assert capsys.readouterr().err == "Waiting for s3://bucket/p (0 s)\n" * 2
+
+
+def test_a_quick_answer_needs_no_word(capsys: pytest.CaptureFixture[str]) -> None:
+    with LineMeter(sys.stderr).asking("s3://bucket/p"):
+        pass
+
+    assert capsys.readouterr().err == ""
