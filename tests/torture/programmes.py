@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.torture.broken import BROKEN_BUILDS
 from tests.torture.containment import RACES
 from tests.torture.disk import SMALL_DISKS
 from tests.torture.endpoint import DEAD_ENDPOINTS
@@ -27,4 +28,5 @@ PROGRAMMES: tuple[Programme, ...] = (
     SMALL_DISKS,
     MEMORY,
     LOG_VOLUME,
+    BROKEN_BUILDS,
 )

@@ -1,0 +1,222 @@
+"""Deliberately broken builds: the tests that are there to catch each of them do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.conftest import ROOT
+from tests.torture.programme import Programme, Run
+
+_LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "node_modules", "build", "*.egg-info")
+_DOCS = ("README.md", "pyproject.toml")
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A build that breaks a promise: in *file*, *old* becomes *new*; *tests* are to notice."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+BUILDS = (
+    Broken(
+        "nothing is verified",
+        "objects.py",
+        "    if promise.size not in {None, hasher.size}:\n",
+        "    return\n    if promise.size not in {None, hasher.size}:\n",
+        ("tests/unit/test_objects.py",),
+    ),
+    Broken(
+        "SHA-256 is not compared",
+        "objects.py",
+        "sha256 is not None and sha256 != promise.sha256:",
+        "sha256 is not None and False:",
+        ("tests/e2e/test_ledger.py",),
+    ),
+    Broken(
+        "names come before the data is synced",
+        "cache.py",
+        "                _sync(arrived[0].private.parent, [entry.private for entry in arrived])\n",
+        "",
+        ("R4",),
+    ),
+    Broken(
+        "directories are not synced after a name",
+        "cache.py",
+        "                for shelf in shelves:\n                    _sync_directory(shelf)\n",
+        "",
+        ("R4",),
+    ),
+    Broken(
+        "damaged downloads are not fetched again",
+        "fetch.py",
+        "for last in (False, True):",
+        "for last in (True,):",
+        ("tests/e2e/test_errors_network.py",),
+    ),
+    Broken(
+        "paths are not checked",
+        "project.py",
+        '    path = text.removesuffix("/")\n',
+        '    return text.removesuffix("/")\n',
+        ("tests/unit/test_project.py",),
+    ),
+    Broken(
+        "symlinks are followed",
+        "tree.py",
+        "_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC",
+        "_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC",
+        ("tests/unit/test_tree.py",),
+    ),
+    Broken(
+        "a symlink in place of an updated directory is entered",
+        "placement.py",
+        "            if not stat.S_ISDIR(old.st_mode):\n",
+        "            if False:\n",
+        ("tests/unit/test_placement.py",),
+    ),
+    Broken(
+        "a listing that fails is an empty one",
+        "s3_stat.py",
+        "        except FOREIGN as error:\n"
+        "            raise of_remote(parse_answer(error), self._calls.url) from error\n"
+        "        return left\n",
+        "        except FOREIGN:\n            return []\n        return left\n",
+        ("tests/e2e/test_errors_network.py",),
+    ),
+    Broken(
+        "what is forbidden is missing",
+        "s3_errors.py",
+        "        return self.status == 404 and",
+        "        return self.status in {403, 404} and",
+        ("tests/unit/test_s3_errors.py",),
+    ),
+    Broken(
+        "what is pushed is not read for its digest",
+        "s3.py",
+        "        chunks = read_verified(source, promise, hasher)\n",
+        "        from pivot.objects import read_chunks\n        chunks = read_chunks(source)\n",
+        ("tests/e2e/test_damage.py", "tests/e2e/test_ledger.py"),
+    ),
+    Broken(
+        "local changes are overwritten",
+        "plan.py",
+        "        return Step.REPLACE\n    return Step.REFUSE\n",
+        "        return Step.REPLACE\n    return Step.REPLACE\n",
+        ("tests/unit/test_plan.py",),
+    ),
+    Broken(
+        "a directory appears file by file",
+        "placement.py",
+        "        if plan.build and isinstance",
+        "        if False and isinstance",
+        ("R2",),
+    ),
+    Broken(
+        "objects can be written to",
+        "cache.py",
+        "0o555 if executable else 0o444)\n"
+        "                found = os.fstat(descriptor)\n"
+        "            except OSError as error:\n"
+        "                raise local_error(error, private)",
+        "0o755 if executable else 0o644)\n"
+        "                found = os.fstat(descriptor)\n"
+        "            except OSError as error:\n"
+        "                raise local_error(error, private)",
+        ("tests/contract/test_cache.py",),
+    ),
+    Broken(
+        "what went wrong does not count",
+        "results.py",
+        "    return worst(p.code for p in problems if misses_fail",
+        "    return worst(p.code for p in () if misses_fail",
+        ("tests/unit/test_report.py",),
+    ),
+    Broken(
+        "ledgers are not asked at checkout",
+        "checkout.py",
+        "        if want.sha256 is not None:\n",
+        "        if False:\n",
+        ("tests/e2e/test_ledger.py",),
+    ),
+    Broken(
+        "nothing is required",
+        "session.py",
+        "        if self.integrity is not Integrity.REQUIRE:\n",
+        "        if True:\n",
+        ("tests/e2e/test_ledger.py",),
+    ),
+    Broken(
+        "addresses of requests are printed",
+        "s3_errors.py",
+        '[:200].removeprefix("HTTP error: ")\n',
+        "[:200] + text\n",
+        ("tests/unit/test_s3_errors.py",),
+    ),
+)
+
+
+def run_broken_builds(run: Run) -> None:
+    """Break a copy of the package, and let the tests that should notice it run."""
+    builds = BUILDS if run.full else run.random.sample(BUILDS, 3)
+    sound = _copy(run, None)
+    watching = sorted({test for build in builds for test in build.tests})
+    if run.full:
+        failing = [test for test in watching if not _passes(sound, test)]
+        run.point(*(f"{test} fails on the sound build" for test in failing))
+    with ThreadPoolExecutor(2) as pool:
+        for build, missed in pool.map(lambda each: (each, _survives(run, each)), builds):
+            run.point(*([f"nobody notices that {build.name}"] if missed else []))
+    shutil.rmtree(sound)
+    run.note(f"{len(builds)} of {len(BUILDS)} builds")
+
+
+def _copy(run: Run, build: Broken | None) -> Path:
+    place = run.place("build")
+    place.mkdir()
+    for name in ("pivot", "tests", "examples", "docs"):
+        shutil.copytree(ROOT / name, place / name, ignore=_LEFT_OUT, symlinks=True)
+    for name in _DOCS:
+        shutil.copy(ROOT / name, place / name)
+    if build is not None:
+        file = place / "pivot" / build.file
+        text = file.read_text()
+        if text.count(build.old) != 1:
+            raise ValueError(f"{build.file} does not have once what is to be broken: {build.name}")
+        file.write_text(text.replace(build.old, build.new))
+    return place
+
+
+def _survives(run: Run, build: Broken) -> bool:
+    place = _copy(run, build)
+    survives = all(_passes(place, test) for test in build.tests)
+    shutil.rmtree(place)
+    return survives
+
+
+def _passes(place: Path, test: str) -> bool:
+    words = ["pytest", "-q", "-x", "-p", "no:cacheprovider", test]
+    if test.startswith("R"):
+        words = ["tests.torture", "--small", test]
+    done = subprocess.run(
+        [sys.executable, "-m", *words],
+        cwd=place,
+        env=os.environ | {"PYTHONPATH": str(place)},
+        check=False,
+        capture_output=True,
+        timeout=600,
+    )
+    return done.returncode == 0
+
+
+BROKEN_BUILDS = Programme("R20", "deliberately broken builds are caught", run_broken_builds)
