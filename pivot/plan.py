@@ -250,7 +250,7 @@ def _refuse(plan: OutputPlan, refused: Mapping[Digest, PivotError]) -> OutputPla
             error = refused[file.digest]
             problem = PivotError(
                 f"{file.path}: object {file.digest} in the local cache {error.message}",
-                hint=error.hint,
+                hint=error.hint or "'pivot pull' fetches it anew",
             )
             problem.code = error.code
             held = tuple((f, Step.HOLD if s in needed else s) for f, s in plan.steps)

@@ -192,6 +192,7 @@ def init_project(directory: Path, *, force: bool = False) -> list[str]:
 
 
 _FORBIDDEN = frozenset({".git", ".pivot"})
+_WHO = "find out in git who wrote it ('git log -p'), and restore the file"
 _HARMLESS = re.compile(r"[^./\0][^/\0]*+(?:/[^./\0][^/\0]*+)*+")  # no name begins with a dot
 
 
@@ -206,9 +207,13 @@ def data_path(text: str, document: Path | str) -> str:
         return path
     names = path.split("/")
     if any(name in {"", ".", ".."} for name in names) or "\0" in path:
-        raise UnsafePath(f"{document}: unsafe path {text!r}: it must stay inside the project")
+        raise UnsafePath(
+            f"{document}: unsafe path {text!r}: it must stay inside the project", hint=_WHO
+        )
     if not _FORBIDDEN.isdisjoint(name.casefold() for name in names):
-        raise UnsafePath(f"{document}: unsafe path {text!r}: .git and .pivot are not data")
+        raise UnsafePath(
+            f"{document}: unsafe path {text!r}: .git and .pivot are not data", hint=_WHO
+        )
     return path
 
 
