@@ -92,7 +92,7 @@ BUILDS = (
         "            raise of_remote(parse_answer(error), self._calls.url) from error\n"
         "        return left\n",
         "        except FOREIGN:\n            return []\n        return left\n",
-        ("tests/e2e/test_errors_network.py",),
+        ("tests/contract/test_requests.py",),
     ),
     Broken(
         "what is forbidden is missing",
@@ -120,7 +120,7 @@ BUILDS = (
         "placement.py",
         "        if plan.build and isinstance",
         "        if False and isinstance",
-        ("R2",),
+        ("tests/unit/test_placement.py",),
     ),
     Broken(
         "objects can be written to",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import shutil
@@ -496,3 +497,21 @@ def test_a_symlink_that_takes_the_place_of_an_update_stays_what_it_is(
     assert isinstance(placed.error, UnsafePath)
     assert os.readlink(place) == str(tmp_path / "outside")
     assert (tmp_path / "outside/precious").exists()
+
+
+def test_a_new_directory_appears_with_one_rename(
+    project: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.hold(b"a", b"b")
+    real, count = os.rename, itertools.count()
+
+    def rename(*words: object, **options: object) -> None:
+        if next(count):
+            raise OSError(errno.EIO, "the disk is gone")
+        real(*words, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(placement.os, "rename", rename)
+    (placed,) = project.check_out(PARTS)
+
+    assert placed == Placed("out/parts", 2)
+    assert project.files() == {"out/parts/a": b"a", "out/parts/sub/b": b"b"}
