@@ -9,6 +9,8 @@ import pytest
 from tests.conftest import Command
 from tests.e2e.places import Clone, clone_of
 from tests.e2e.ugly import Place, make_place
+from tests.torture.namespace import check_mounting
+from tests.torture.programme import CannotRunError
 
 
 @pytest.fixture(name="place")
@@ -19,3 +21,11 @@ def _place(tmp_path: Path, bare_pivot: Command) -> Place:
 @pytest.fixture(name="clone")
 def _clone(place: Place) -> Clone:
     return lambda name: clone_of(place, name)
+
+
+@pytest.fixture(name="can_mount")
+def _can_mount() -> None:
+    try:
+        check_mounting()
+    except CannotRunError as error:
+        pytest.skip(str(error))

@@ -13,6 +13,7 @@ import pytest
 from tests.conftest import Command, Done
 from tests.e2e.weather import OUTPUTS, assert_sentence, leftovers, make_project, without_cache
 from tests.projects import Content, ProjectBuilder, digest, objects
+from tests.torture.namespace import in_namespace
 
 PULL_ON_A_SMALL_DISK = """
 mount -t tmpfs -o size=4m,mode=755 none "$0"
@@ -52,33 +53,6 @@ def one_stage(root: Path, bucket: str, outputs: dict[str, Content]) -> Path:
     return root
 
 
-def namespace(script: str, *arguments: str | Path, pivot: Command, cwd: Path) -> Done:
-    """Run a shell script that may mount, in a name space of its own."""
-    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", script]
-    done = subprocess.run(
-        [*command, *map(str, arguments)],
-        check=False,
-        cwd=cwd,
-        env=pivot.environment | {"PYTHON": sys.executable},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    return Done(done.returncode, done.stdout, done.stderr)
-
-
-@pytest.fixture(name="can_mount")
-def _can_mount(tmp_path: Path, pivot: Command) -> None:
-    if shutil.which("unshare") is None:
-        pytest.skip("needs unshare(1), to mount a small file system")
-    (tmp_path / "probe").mkdir()
-    script = 'mount -t tmpfs -o size=1m none "$0"'
-    done = namespace(script, tmp_path / "probe", pivot=pivot, cwd=tmp_path)
-    if done.code:
-        pytest.skip(f"this machine does not let us mount: {done.err.strip()}")
-
-
 @pytest.mark.usefixtures("can_mount")
 @pytest.mark.parametrize("sizes", FULL.values(), ids=FULL)
 def test_a_full_disk(sizes: dict[str, int], tmp_path: Path, bucket: str, pivot: Command) -> None:
@@ -90,7 +64,7 @@ def test_a_full_disk(sizes: dict[str, int], tmp_path: Path, bucket: str, pivot: 
         (tmp_path / name).mkdir()
     places = (tmp_path / "disk", clone, tmp_path / "kept")
 
-    done = namespace(PULL_ON_A_SMALL_DISK, *places, pivot=pivot, cwd=tmp_path)
+    done = in_namespace(PULL_ON_A_SMALL_DISK, *places, pivot=pivot, cwd=tmp_path)
     again = pivot("pull", cwd=tmp_path / "kept")
 
     assert pushed.code == 0, pushed
@@ -107,7 +81,7 @@ def test_a_full_disk(sizes: dict[str, int], tmp_path: Path, bucket: str, pivot: 
 def test_a_place_that_is_read_only(what: str, clone: Path, tmp_path: Path, pivot: Command) -> None:
     (clone / "data").mkdir(exist_ok=True)
     (clone / ".pivot/cache").mkdir()
-    done = namespace(PULL_WITH_A_READ_ONLY_PLACE, clone / what, clone, pivot=pivot, cwd=tmp_path)
+    done = in_namespace(PULL_WITH_A_READ_ONLY_PLACE, clone / what, clone, pivot=pivot, cwd=tmp_path)
     again = pivot("pull", cwd=clone)
 
     assert_sentence(done, 7, "ead-only")

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests import buckets
-from tests.conftest import Command, Done
+from tests.conftest import Command
 from tests.e2e.weather import assert_sentence, leftovers, without_cache
 from tests.projects import Content, ProjectBuilder, digest, objects
 from tests.servers import S3Server
+from tests.torture.namespace import in_namespace
 
 COUNT = 150
 TREE: Content = {f"{number:03}.bin": b"%d" % number for number in range(COUNT)}
@@ -30,22 +28,6 @@ exit $code
 """
 
 
-def namespace(script: str, *arguments: str | Path, pivot: Command, cwd: Path) -> Done:
-    """Run a shell script that may mount, in a name space of its own."""
-    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", script]
-    done = subprocess.run(
-        [*command, *map(str, arguments)],
-        check=False,
-        cwd=cwd,
-        env=pivot.environment | {"PYTHON": sys.executable},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    return Done(done.returncode, done.stdout, done.stderr)
-
-
 @pytest.fixture(name="clone", scope="module")
 def _clone(
     tmp_path_factory: pytest.TempPathFactory, new_bucket: Callable[[], str], server: S3Server
@@ -59,6 +41,7 @@ def _clone(
     return without_cache(builder.root, root / "clone")
 
 
+@pytest.mark.usefixtures("can_mount")
 @pytest.mark.parametrize(
     ("inodes", "said"),
     [(COUNT, "inodes are free"), (COUNT + 40, "No space left"), (COUNT + SHELVES, "No space left")],
@@ -67,16 +50,11 @@ def _clone(
 def test_a_disk_without_room_for_more_files(
     inodes: int, said: str, clone: Path, tmp_path: Path, pivot: Command
 ) -> None:
-    if shutil.which("unshare") is None:
-        pytest.skip("needs unshare(1), to mount a small file system")
     places = [tmp_path / name for name in ("disk", "kept")]
     for place in places:
         place.mkdir()
-    probe = namespace('mount -t tmpfs none "$0"', places[0], pivot=pivot, cwd=tmp_path)
-    if probe.code:
-        pytest.skip(f"this machine does not let us mount: {probe.err.strip()}")
 
-    done = namespace(PULL, places[0], clone, places[1], str(inodes), pivot=pivot, cwd=tmp_path)
+    done = in_namespace(PULL, places[0], clone, places[1], str(inodes), pivot=pivot, cwd=tmp_path)
     kept = objects(places[1] / ".pivot/cache")
     left = leftovers(places[1])
     again = pivot("pull", cwd=places[1])
