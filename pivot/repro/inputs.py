@@ -120,7 +120,13 @@ class Inputs:
             self.virtual |= {entry.output.path: entry for entry in recorded}
 
     def to_place(self, stage: Stage) -> tuple[Reference, ...]:
-        """List what *stage* reads that is recorded and not in place, and no more than it reads."""
+        """List what *stage* reads that is recorded and not in place, and no more than it reads.
+
+        A directory in which others were still to make something was not looked at before. Raises
+        `StageFailed` for what is nowhere.
+        """
+        for path in stage.reads:
+            self._provide(path)
         with self._lock:
             virtual = dict(self.virtual)
         chosen: dict[str, Reference] = {}

@@ -272,3 +272,21 @@ def test_data_tracked_while_stages_run_stays_out_of_git(place: Place) -> None:
 
     assert "/more\n" in place.text(".gitignore")
     assert "/out\n" in place.text(".gitignore")
+
+
+def test_what_lies_beside_that_which_is_made_anew_is_put_in_place(place: Place) -> None:
+    make = stage("cat src > d/made", "d/made", deps=["src"])
+    (place.root / "d").mkdir()
+    (place.root / "d/raw").write_text("raw\n")
+    (place.root / "src").write_text("1\n")
+    assert place("track", "d/raw").code == 0
+    place.write(make=make, join=stage("cat d/made d/raw > all", "all", deps=["d"]))
+    assert place("repro").code == 0
+    (place.root / "d/raw").unlink()
+    (place.root / "src").write_text("2\n")
+    place.write(make=make, join=stage("cat d/raw d/made > all", "all", deps=["d"]))
+
+    done = place("repro")
+
+    assert done.code == 0, done
+    assert place.text("all") == "raw\n2\n"
