@@ -57,7 +57,7 @@ class Calls:
             if answer.wrong_region and self._find_region(answer):
                 return self.read(act, meaning)
             if not self._reached:
-                if not answer.status:
+                if not answer.status and not answer.unlistable:
                     raise of_remote(answer, self.url) from error
                 self._reached = True
                 if answer.busy:

@@ -76,6 +76,11 @@ class Answer:
         return self.status in {429, 503} or self.code in _BUSY
 
     @property
+    def unlistable(self) -> bool:
+        """Among the keys of a listing is one that obstore does not take for a path."""
+        return "object with invalid path" in self.text
+
+    @property
     def passing(self) -> bool:
         """The same request may succeed another time."""
         return self.busy or not self.status or (self.status >= 500 and not self.unconditional)  # noqa: PLR2004

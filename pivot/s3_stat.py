@@ -26,7 +26,7 @@ _FEW = 8  # so many HEADs go out at once, sooner than a LIST could say that it h
 
 
 class _MayNotList(PivotError):
-    """The role lacks s3:ListBucket."""
+    """The role lacks s3:ListBucket, or somebody's key cannot be listed."""
 
 
 class Inventory:
@@ -64,6 +64,9 @@ class Inventory:
         except _MayNotList:
             return wanted
         self._explained = True  # LIST has words for a missing bucket and bad credentials
+        if not pages[0].end and pages[0].last:  # empty, or no listing at all
+            self._head(wanted[0], found)
+            return wanted[1:] if found else []
         plan = plan_listing(wanted, pages[0], jobs=self._jobs)
         found.update(plan.found)
         rest = list(plan.rest)
@@ -76,7 +79,8 @@ class Inventory:
 
     def _first_page(self) -> Page:
         def refuse(answer: Answer, url: str) -> PivotError:
-            return _MayNotList(url) if answer.denied else of_remote(answer, url)
+            cannot = answer.denied or answer.unlistable
+            return _MayNotList(url) if cannot else of_remote(answer, url)
 
         return self._calls.read(lambda store: next(_pages(store, None)), refuse)
 
@@ -90,7 +94,9 @@ class Inventory:
                 if not left or number >= part.most_pages:
                     break
         except FOREIGN as error:
-            raise of_remote(parse_answer(error), self._calls.url) from error
+            answer = parse_answer(error)
+            if not answer.unlistable:
+                raise of_remote(answer, self._calls.url) from error
         return left
 
     def _head(self, digest: Digest, found: dict[Digest, int | None]) -> None:

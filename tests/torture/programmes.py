@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.torture.broken import BROKEN_BUILDS
+from tests.torture.bucket import HOSTILE_BUCKET
 from tests.torture.containment import RACES
 from tests.torture.disk import SMALL_DISKS
 from tests.torture.endpoint import DEAD_ENDPOINTS
@@ -23,6 +24,7 @@ PROGRAMMES: tuple[Programme, ...] = (
     MIXED_FAULTS,
     SINGLE_FAULTS,
     DEAD_ENDPOINTS,
+    HOSTILE_BUCKET,
     RACES,
     TOGETHER,
     SMALL_DISKS,
