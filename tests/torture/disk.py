@@ -47,6 +47,7 @@ def _try(run: Run, case: Case, option: str) -> tuple[list[str], int]:
     kept.mkdir()
     config = f"folders:\n  origin: {(place / 'remote').as_uri()}\n"
     (project / ".pivot/config.yaml").write_text(config)
+    move_links(place, place, disk)
     done = in_namespace(_SCRIPT, disk, option, place, "-", *case.words, pivot=pivot, cwd=kept)
     if "No space left" in done.err and not (kept / "project").exists():
         return [], -1  # not even the project fits

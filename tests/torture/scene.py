@@ -99,11 +99,11 @@ class Case:
         }
 
 
-def move_links(place: Path, before: Path) -> None:
-    """Let links into the cache lead into the cache of the copy."""
+def move_links(place: Path, before: Path, after: Path | None = None) -> None:
+    """Let links into the cache lead into that of the copy, which is at *after* if not here."""
     for path in place.rglob("*"):
         if path.is_symlink():
-            target = str(path.readlink()).replace(str(before), str(place))
+            target = str(path.readlink()).replace(str(before), str(after or place))
             path.unlink()
             path.symlink_to(target)
 
