@@ -10,7 +10,7 @@ from pivot.git import tracked_paths
 from pivot.ledger import Ledger, ledger_path, load_ledger
 from pivot.lock_writer import lock_path
 from pivot.lockfile import StageLock, load_lock
-from pivot.objects import files_of
+from pivot.objects import Output, files_of
 from pivot.project import DocumentPaths, Project, find_documents
 from pivot.targets import Reference, References
 from pivot.tracked import Tracked, load_tracked
@@ -41,21 +41,28 @@ class Documents:
         uncached: dict[str, str] = {}
         for lock in self.locks:
             cached = (*lock.outputs, *(o for o in lock.undecided if o.path not in self.in_git))
-            entries += [
-                Reference(output, lock.stage, lock.document, is_stage=True) for output in cached
-            ]
+            entries += [self.refer(output, lock) for output in cached]
             kept = (*lock.uncached, *(o for o in lock.undecided if o.path in self.in_git))
             uncached |= {output.path: lock.stage for output in kept}
             uncached |= {file.path: lock.stage for output in kept for file in files_of(output)}
         entries += [
-            Reference(
-                t.output, t.output.path, t.document, is_stage=False, imported_from=t.imported_from
+            self._with_sums(
+                Reference(
+                    t.output,
+                    t.output.path,
+                    t.document,
+                    is_stage=False,
+                    imported_from=t.imported_from,
+                )
             )
             for t in self.tracked
         ]
         stages = frozenset(lock.stage for lock in self.locks)
-        entries = [self._with_sums(entry) for entry in entries] if self.ledgers else entries
         return References(tuple(entries), stages, uncached)
+
+    def refer(self, output: Output, lock: StageLock) -> Reference:
+        """Refer to an output of a lock, with what its ledger has of it."""
+        return self._with_sums(Reference(output, lock.stage, lock.document, is_stage=True))
 
     def _with_sums(self, entry: Reference) -> Reference:
         """Add what the ledger has of an output, if it is of the content that the lock has."""

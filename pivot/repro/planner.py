@@ -9,20 +9,20 @@ from pivot.errors import PivotError, RemoteError, StageFailed
 from pivot.objects import digest_file, files_of
 from pivot.repro.decide import Decision, Found, Has, OutputState, Verdict, decide
 from pivot.repro.parameter_values import read_parameters
-from pivot.targets import Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from pivot.cache import Cache
     from pivot.lockfile import StageLock
-    from pivot.objects import Digest
+    from pivot.objects import Digest, Output
     from pivot.observer import Observer
     from pivot.pipeline import Pipeline
     from pivot.repro.inputs import Inputs
     from pivot.repro.supplies import Supplies
     from pivot.stage import Stage
+    from pivot.targets import Reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ class Planner:
     root: Path
     pipeline: Pipeline
     locks: Mapping[str, StageLock]
+    refer: Callable[[Output, StageLock], Reference]
     inputs: Inputs
     observer: Observer
     supplies: Supplies
@@ -97,7 +98,7 @@ class Planner:
             return []
         declared = {output.path for output in stage.outputs}
         return [
-            Reference(output, lock.stage, lock.document, is_stage=True)
+            self.refer(output, lock)
             for output in (*lock.outputs, *lock.undecided, *lock.uncached)
             if output.path in declared or stage.foreign
         ]

@@ -26,6 +26,7 @@ from pivot.repro.saving import REPLACED, Saver
 from pivot.repro.schedule import Schedule
 from pivot.repro.supplies import Supplies
 from pivot.scratch import Scratch
+from pivot.sums import update_ledgers
 from pivot.transfer import for_each
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ class Run:
         finally:
             self.remembered.save(complete=len(self.order) == len(self.pipeline.stages))
         self._finish()
+        self._complete_ledgers()
         return Repro(
             tuple(self._all_results(plans)),
             self.pipeline,
@@ -145,6 +147,7 @@ class Run:
             self.root,
             self.pipeline,
             locks,
+            self.documents.refer,
             Inputs(self.root, self.pipeline, provided, self.observer, self.supplies),
             self.observer,
             self.supplies,
@@ -294,6 +297,19 @@ class Run:
         project = self.session.project
         for text in finish(project, self.pipeline, self.documents, stale=stale, ran=ran):
             self._note(text)
+
+    def _complete_ledgers(self) -> None:
+        """Write the sums of what did not have to run, where a ledger has not or is stale."""
+        settled = {
+            name
+            for name, result in self.results.items()
+            if result.error is None and result.state is not State.RAN
+        }
+        chosen = [e for e in self.references.entries if e.is_stage and e.owner in settled]
+        try:
+            update_ledgers(self.root, self.cache, chosen, self.references.entries, known={})
+        except PivotError as error:
+            self._note(f"the ledgers were not written: {error.message}")
 
     def _all_results(self, plans: Mapping[str, StagePlan]) -> Iterator[StageResult]:
         """List what became of each stage, also of those whose turn did not come."""

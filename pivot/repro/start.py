@@ -47,7 +47,7 @@ def repro(
     held = contextlib.nullcontext() if dry_run else exclusive(lock, watcher.waiting)
     with held, session.cache() as cache:
         watcher.start()
-        documents = load_documents(session.project, dependencies=True)
+        documents = load_documents(session.project, dependencies=True, sums=True)
         run = prepare(session, documents, targets, options=options, cache=cache, watcher=watcher)
         done = run.preview() if dry_run else run.carry_out()
     return replace(done, seconds=time.monotonic() - began)

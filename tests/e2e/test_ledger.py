@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -342,6 +343,65 @@ class TestStale:
         assert pushed.code == done.code == 0, (pushed, done)
         assert f"{sha256(self.NEW)}  out/model" in (clone / LEDGER).read_text()
         assert "Warning" not in done.err
+
+
+class TestRepro:
+    """What `repro` restores and skips."""
+
+    @pytest.fixture(name="made")
+    def _made(self, tmp_path: Path, bare_pivot: Command) -> Path:
+        """Make a pushed project with one stage, which lacks its output and has no cache."""
+        root, remote = tmp_path / "made", tmp_path / "remote"
+        (root / ".pivot").mkdir(parents=True)
+        remote.mkdir()
+        (root / "src").write_bytes(MODEL)
+        make = {"cmd": "cp src model", "deps": ["src"], "outs": ["model"]}
+        (root / "pivot.yaml").write_text(dump({"stages": {"make": make}}))
+        (root / ".pivot/config.yaml").write_text(f"folders:\n  nas: {remote.as_uri()}\n")
+        for word in ("repro", "push"):
+            done = bare_pivot(word, cwd=root)
+            assert done.code == 0, done
+        return root
+
+    def test_a_forged_object_is_not_fetched(
+        self, made: Path, tmp_path: Path, bare_pivot: Command
+    ) -> None:
+        shutil.rmtree(made / ".pivot/cache")
+        (made / "model").unlink()
+        held = tmp_path / "remote" / OBJECT
+        held.chmod(0o644)
+        held.write_bytes(FALSE)
+        done = bare_pivot("repro", "--pull", cwd=made)
+
+        assert FALSE not in objects(made / ".pivot/cache").values()
+        assert not (made / "model").exists() or (made / "model").read_bytes() == MODEL
+        assert done.code == 5, done
+
+    def test_a_forged_object_of_the_cache_is_not_restored(
+        self, made: Path, bare_pivot: Command
+    ) -> None:
+        (made / ".pivot/cache/checked.json").unlink()
+        replace_in_cache(made, FALSE)
+        (made / "model").unlink()
+        done = bare_pivot("repro", cwd=made)
+
+        assert done.code == 0, done
+        assert (made / "model").read_bytes() == MODEL
+
+    @pytest.mark.parametrize("how", ["gone", "stale"])
+    def test_the_ledger_of_a_stage_that_is_skipped_is_written_anew(
+        self, how: str, made: Path, bare_pivot: Command
+    ) -> None:
+        ledger = made / ".pivot/digests/make.sha256"
+        before = ledger.read_text()
+        if how == "gone":
+            ledger.unlink()
+        else:
+            ledger.write_text(before.replace(f"# {digest(MODEL)}", "# 0123456789abcdef"))
+        done = bare_pivot("repro", cwd=made)
+
+        assert "1 unchanged" in done.out, done
+        assert ledger.read_text() == before
 
 
 def test_two_contents_of_one_digest_are_told(tmp_path: Path, bare_pivot: Command) -> None:
