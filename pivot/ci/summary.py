@@ -106,8 +106,10 @@ def _facts(told: Told) -> Iterator[str]:
     if told.runs:
         verb = "has" if len(told.to_run) == 1 else "have"
         yield f"{_many(len(told.to_run), 'stage')} {verb} to run, {len(told.ready)} can run now"
-    if counts.transferred:
-        yield f"{counts.transferred} verified by xxh64"
+    if told.proven:
+        yield f"{told.proven} verified by SHA-256"
+    if weak := counts.transferred - told.proven:
+        yield f"{weak} verified by xxh64 alone"
 
 
 def _many(count: int, what: str) -> str:

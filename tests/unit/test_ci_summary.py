@@ -30,6 +30,7 @@ def test_a_pull_that_copied() -> None:
         status=Status.COMPLETE,
         counts=counts,
         bytes=1500,
+        proven=1,
         stages=(stage("a"), stage("b", State.HIT, "a")),
         objects=rows,
     )
@@ -37,7 +38,8 @@ def test_a_pull_that_copied() -> None:
     assert summary(told).splitlines() == [
         "### ✅ pivot pull · origin: complete",
         "",
-        "2 objects copied (1.5 kB), 1 was there, 3 files restored, 2 verified by xxh64, in 1.2 s.",
+        "2 objects copied (1.5 kB), 1 was there, 3 files restored, 1 verified by SHA-256, "
+        "1 verified by xxh64 alone, in 1.2 s.",
         "",
         "| Stage | State | Objects | Size | Reason |",
         "| --- | --- | --- | --- | --- |",
