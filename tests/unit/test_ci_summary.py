@@ -38,8 +38,10 @@ def test_a_pull_that_copied() -> None:
     assert summary(told).splitlines() == [
         "### ✅ pivot pull · origin: complete",
         "",
-        "2 objects copied (1.5 kB), 1 was there, 3 files restored, 1 verified by SHA-256, "
-        "1 verified by xxh64 alone, in 1.2 s.",
+        (
+            "2 objects copied (1.5 kB), 1 was there, 3 files restored, 1 verified by SHA-256, "
+            "1 verified by xxh64 alone, in 1.2 s."
+        ),
         "",
         "| Stage | State | Objects | Size | Reason |",
         "| --- | --- | --- | --- | --- |",
