@@ -9,11 +9,12 @@ false.
 
 from __future__ import annotations
 
+import glob
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from pivot.documents import check_document_path, read_document, write_document
+from pivot.documents import check_document_path, read_document, remove_torn, write_document
 from pivot.errors import InvalidDocument, local_error
 from pivot.objects import Digest, Sha256
 
@@ -145,6 +146,7 @@ def write_ledger(root: Path, path: str, ledger: Ledger) -> bool:
     except OSError as error:
         raise local_error(error, path) from error
     write_document(root, path, data)
+    remove_torn(place.parent, glob.escape(place.name))
     return True
 
 

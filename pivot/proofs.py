@@ -10,7 +10,7 @@ import json
 import threading
 from typing import TYPE_CHECKING, TypeAlias
 
-from pivot.documents import write_atomically
+from pivot.documents import remove_torn, write_atomically
 from pivot.errors import LocalError
 from pivot.objects import Digest, Sha256, is_sha256
 
@@ -54,6 +54,7 @@ class Proofs:
         tree = {"version": 1, "objects": _load(self._file) | self._new}
         with contextlib.suppress(LocalError):  # next time they are read again
             write_atomically(self._file, json.dumps(tree, separators=(",", ":")).encode())
+            remove_torn(self._file.parent, self._file.name)
         self._known, self._new = None, {}
 
     def _load(self) -> Mapping[str, Known]:

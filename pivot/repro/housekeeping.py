@@ -34,8 +34,10 @@ def recover(project: Project) -> tuple[Unfinished, bool]:
     for stage in left:
         above, _, name = stage.rpartition("/")
         remove_torn(project.pivot / "stages" / above, f"{name}.lock")
+        remove_torn(project.pivot / "digests" / above, f"{name}.sha256")
     remove_torn(unfinished.directory, "*.before")
     remove_torn(cache, "remembered.json")
+    remove_torn(cache, "checked.json")
     remove_torn(project.root, ".gitignore")
     return unfinished, stopped
 

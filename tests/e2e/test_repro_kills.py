@@ -108,10 +108,10 @@ class Scene:
         return found
 
     def own_files(self) -> set[str]:
-        """List what there is in `.pivot` besides objects, and the list of those that were kept."""
+        """List what there is in `.pivot` besides objects, hints, and the list of what was kept."""
         files = (path for path in (self.root / ".pivot").rglob("*") if "files" not in path.parts)
         found = {path.relative_to(self.root).as_posix() for path in files}
-        return found - {".pivot/cache/replaced.log"}
+        return found - {".pivot/cache/replaced.log", ".pivot/cache/checked.json"}
 
     def contents(self) -> dict[str, tuple[object, bool]]:
         """Read the workspace: contents, and what may be executed.

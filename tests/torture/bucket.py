@@ -165,14 +165,14 @@ def run_hostile_bucket(run: Run) -> None:
     """Fetch and place from a bucket that lies in one way after another."""
     root = run.place("project")
     builder = ProjectBuilder(root)
-    builder.config("remotes:\n  origin: s3://bucket\nremote:\n  retries: 2\n  read_timeout: 5\n")
+    builder.config("remotes:\n  origin: s3://bucket\nremote:\n  retries: 1\n  read_timeout: 3\n")
     builder.stage("tree", {"data/tree": {**FILES}})
     folder = run.place("folder")
     folder.mkdir()
     (root / ".pivot/config.yaml").write_text(f"folders:\n  origin: {folder.as_uri()}\n")
     done = run.pivot()("push", cwd=root)  # for the ledger
     assert done.code == 0, done
-    builder.config("remotes:\n  origin: s3://bucket\nremote:\n  retries: 2\n  read_timeout: 5\n")
+    builder.config("remotes:\n  origin: s3://bucket\nremote:\n  retries: 1\n  read_timeout: 3\n")
     held = {f"files/{name[:2]}/{name[2:]}": b for name, b in objects(root / ".pivot/cache").items()}
     for case in CASES:
         bucket = Bucket(held, page=case.page, lie=case.lie)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ NEW: dict[str, Content] = OLD | {
     "data/b.bin": b"another" * 2000,
     "data/tree": {"x.txt": b"X" * 500, "sub/z.txt": b"z" * 700, "run.sh": (b"#!/bin/sh\n", True)},
 }
+_TORN = re.compile(r"\..+\.[0-9a-f]{8}")  # what was to be renamed
 MODES = ("copy", "hardlink", "symlink")
 
 
@@ -85,6 +87,7 @@ class Case:
             ):
                 yield "I4: the cache is not complete"
         left = [*leftovers(project), *leftovers(project.parent / "remote")]
+        left += [path.name for path in project.rglob(".*") if _TORN.fullmatch(path.name)]
         if left:
             yield f"I5: left behind: {left}"
 
