@@ -30,12 +30,12 @@ def run_dead_endpoints(run: Run) -> None:
     places = {"push": root, "pull": without_cache(root, run.place("clone"))}
     measured = []
     words = ("pull", "push")
-    for name, limit, small, opened in (
-        ("refused", 20.0, 2, _refused),
-        ("silent", 60.0, 1, _silent),
-        ("half a body", 150.0, 0, _half_a_body),
+    for name, limit, small, full, opened in (
+        ("refused", 20.0, 2, 2, _refused),
+        ("silent", 60.0, 1, 2, _silent),
+        ("half a body", 150.0, 0, 1, _half_a_body),
     ):
-        for word in words if run.full else words[:small]:
+        for word in words[: run.figure(small, full)]:
             with opened() as url:
                 server = dataclasses.replace(run.server, url=url)
                 wrong, seconds = _try(run.pivot(server), word, places[word], limit)
