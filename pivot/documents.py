@@ -82,7 +82,7 @@ def _parse(text: str, path: Path | str, *, deep: bool) -> Value:
             _check_limits(text, path)
         loaded: Value | None = yaml.load(text, _text_loader())  # noqa: S506  it makes text alone
     except yaml.YAMLError as error:
-        raise InvalidDocument(path, [explain_yaml(error)]) from error
+        raise InvalidDocument(path, [explain_yaml(error, text.encode())]) from error
     return {} if loaded is None or loaded == "" else loaded
 
 
@@ -200,12 +200,27 @@ def _line(mark: Mark | None) -> int:
     return mark.line + 1 if mark is not None else 0
 
 
-def explain_yaml(error: Exception) -> str:
-    """Say what the parser tripped over in a few words, with the line."""
+_WORDS = {
+    "found unhashable key": "a key must be text",
+    "found unconstructable recursive node": "an alias must not stand inside of what it repeats",
+    "second occurrence": "an anchor must not stand twice",
+    "but found another document": "only one document is expected, and another begins here",
+}
+"""What PyYAML says in words of its own."""
+
+
+def explain_yaml(error: Exception, data: bytes = b"") -> str:
+    """Say what the parser tripped over in *data* in a few words, with the line."""
     mark = getattr(error, "problem_mark", None)
+    position = getattr(error, "position", None)  # of a character that no YAML has
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-    problem = {"found unhashable key": "a key must be text"}.get(problem, problem)
-    return f"line {mark.line + 1}: {problem}" if mark is not None else f"not valid YAML: {problem}"
+    problem = _WORDS.get(problem, problem)
+    if mark is not None:
+        return f"line {mark.line + 1}: {problem}"
+    if position is not None and data:
+        number = data[:position].count(b"\n") + 1
+        return f"line {number}: {problem}"
+    return f"not valid YAML: {problem}"
 
 
 def write_atomically(path: Path, data: bytes) -> None:

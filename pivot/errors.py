@@ -168,6 +168,9 @@ class InvalidDocument(PivotError):
         self.problems = tuple(problems)
 
 
+_MOST = 50
+
+
 class PipelineError(PivotError):
     """Pipeline files that cannot be used; *problems* name file and line."""
 
@@ -175,8 +178,9 @@ class PipelineError(PivotError):
 
     def __init__(self, problems: Sequence[str], *, hint: str = "") -> None:
         hint = hint or "'pivot schema' prints all keys of pivot.yaml and what they may hold"
-        super().__init__("\n".join(problems), hint=hint)
-        self.problems = tuple(problems)
+        more = [f"and {len(problems) - _MOST} more problems"] if len(problems) > _MOST else []
+        self.problems = (*problems[:_MOST], *more)
+        super().__init__("\n".join(self.problems), hint=hint)
 
 
 class StageFailed(PivotError):

@@ -79,9 +79,12 @@ def _conflict(path: Path) -> list[str]:
     if path.is_symlink() or not path.is_file():
         return []
     with open(path, "rb") as file:
-        for number, line in enumerate(file, 1):
-            if line.startswith(b"<<<<<<< "):
+        number, begins = 1, True
+        while part := file.readline(_PART):  # nobody promises that a line is short
+            if begins and part.startswith(b"<<<<<<< "):
                 return [f"line {number}: has the conflict markers of a merge"]
+            begins = part.endswith(b"\n")
+            number += begins
     return []
 
 
@@ -121,6 +124,7 @@ def parse_lock(content: Value, document: str, *, dependencies: bool = False) -> 
 
 
 _FALSE = frozenset({"false", "no", "off", "n"})  # as YAML 1.1 has it
+_PART = 1 << 16
 _NO_KEY = frozenset({None, "null", "~", ""})
 _RESTORE = "restore the file from git, or delete it and run the stage again"
 

@@ -26,6 +26,7 @@ Position: TypeAlias = "tuple[str | int, ...]"
 """Where a value stands: the keys and list indexes that lead to it."""
 
 _MOST_NODES = 1_000_000
+_MOST_REPEATED = 100_000  # where aliases are, which can double a document at every level
 _DEEPEST = 50  # values are put into values, and a lock file with them must not be too deep either
 _MOST_BITS = 10_000  # Python writes no number of more than 4300 digits
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
@@ -127,12 +128,13 @@ def _unicode(text: str) -> str:
 def _parse_yaml(data: bytes, document: str) -> Values:
     import yaml  # noqa: PLC0415  a heavy package, loaded where it is needed
 
-    builder = _Builder(document)
+    repeats = b"&" in data and b"*" in data
+    builder = _Builder(document, _MOST_REPEATED if repeats else _MOST_NODES)
     try:
         node = yaml.compose(yaml_text(data, document), Loader=_loader())
         value = None if node is None else builder.build(node, ())
     except yaml.YAMLError as error:
-        raise InvalidDocument(document, [explain_yaml(error)]) from error
+        raise InvalidDocument(document, [explain_yaml(error, data)]) from error
     except RecursionError as error:  # a mapping that is merged into itself
         raise InvalidDocument(document, ["is nested too deep"]) from error
     if builder.problems:
@@ -157,8 +159,9 @@ def _loader() -> type:
 class _Builder:
     """Makes values of YAML nodes and notes where they stand."""
 
-    def __init__(self, document: str) -> None:
+    def __init__(self, document: str, most: int) -> None:
         self.document = document
+        self.most = most
         self.problems: list[str] = []
         self.lines: dict[Position, int] = {}
         self._count = 0
@@ -182,8 +185,9 @@ class _Builder:
 
     def _enter(self, node: Node, position: Position, tag: str) -> None:
         self._count += 1
-        if self._count > _MOST_NODES:  # aliases can double a document at every level
-            raise InvalidDocument(self.document, [f"has more than {_MOST_NODES} values"])
+        if self._count > self.most:
+            what = f"has more than {self.most} values, with what aliases repeat"
+            raise InvalidDocument(self.document, [what])
         if len(position) > _DEEPEST:
             what = f"line {_line(node)}: nested deeper than {_DEEPEST}"
             raise InvalidDocument(self.document, [what])

@@ -105,7 +105,8 @@ class _Reader:
         for variable in sorted(environment.keys() - variables):
             if variable.startswith(_PREFIX):
                 name = variable.removeprefix(_PREFIX).lower().replace("_", "-")
-                self.problems.append(f"{name}: there is no such input")
+                shown = name if re.fullmatch(r"[a-z0-9-]+", name) else repr(variable)
+                self.problems.append(f"{shown}: there is no such input")
 
     def text(self, name: str) -> str | None:
         """Read a text; `None` for an empty one without a default."""

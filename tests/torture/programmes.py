@@ -6,6 +6,7 @@ from tests.torture.broken import BROKEN_BUILDS
 from tests.torture.bucket import HOSTILE_BUCKET
 from tests.torture.containment import RACES
 from tests.torture.disk import SMALL_DISKS
+from tests.torture.documents import DOCUMENTS
 from tests.torture.endpoint import DEAD_ENDPOINTS
 from tests.torture.kills import RANDOM_KILLS
 from tests.torture.log_volume import LOG_VOLUME
@@ -25,6 +26,7 @@ PROGRAMMES: tuple[Programme, ...] = (
     SINGLE_FAULTS,
     DEAD_ENDPOINTS,
     HOSTILE_BUCKET,
+    DOCUMENTS,
     RACES,
     TOGETHER,
     SMALL_DISKS,

@@ -183,3 +183,9 @@ def test_the_table_is_in_order() -> None:
         if known.choices and known.default:
             assert known.default in known.choices
         assert known.description.endswith((".", "?")), known.name
+
+
+def test_an_odd_name_is_quoted() -> None:
+    _, problems = read_inputs({"PIVOT_INPUT_COMMAND": "pull", "PIVOT_INPUT_\x1b[2J": "1"})
+
+    assert problems == (r"'PIVOT_INPUT_\x1b[2J': there is no such input",)

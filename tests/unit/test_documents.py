@@ -70,6 +70,11 @@ def test_an_empty_file_is_an_empty_mapping(text: bytes) -> None:
         (b"x:\n  a: 1\n  b: 2\n  a: 1\n", r"line \d: the key 'a' stands twice"),
         (b"? [a]\n: 1\n", "line 1: a key must be text"),
         (b"a: *nowhere\n", "line 1: found undefined alias"),
+        (b"a: &a [*a]\n", "line 1: an alias must not stand inside of what it repeats"),
+        (b"a: &a &b 1\n", "line 1: "),
+        (b"a: [&a 1, &a 2]\n", "line 1: an anchor must not stand twice"),
+        (b"a: 1\n---\nb: 2\n", "line 2: only one document is expected, and another begins here"),
+        ("é: é\n\na: \x1b\n".encode(), "line 3: unacceptable character #x001b"),
     ],
 )
 def test_what_is_no_document_says_where_and_why(text: bytes, problem: str) -> None:

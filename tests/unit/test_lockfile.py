@@ -371,3 +371,13 @@ def test_a_directory_of_our_own_lock_lists_all_its_files(tmp_path: Path) -> None
     (output,) = lock.outputs
     assert isinstance(output, Directory)
     assert not output.skips_ignored
+
+
+def test_the_markers_of_a_merge_are_found_below_a_very_long_line(tmp_path: Path) -> None:
+    path = tmp_path / ".pivot/stages/x.lock"
+    path.parent.mkdir(parents=True)
+    long = b"a: " + b"<<<<<<< " * 100_000
+    path.write_bytes(long + b"\n<<<<<<< ours\nb: 1\n=======\nb: 2\n>>>>>>> theirs\n")
+
+    with pytest.raises(InvalidDocument, match="line 2: has the conflict markers of a merge"):
+        load_lock(path, tmp_path)

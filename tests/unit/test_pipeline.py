@@ -218,6 +218,13 @@ def test_the_error_leads_to_the_schema() -> None:
     assert caught.value.code is ExitCode.INVALID
 
 
+def test_of_very_many_problems_the_first_are_told() -> None:
+    wrong = problems({"pivot.yaml": "".join(f"k{n}: 1\n" for n in range(1000))})
+
+    assert wrong[0] == "pivot.yaml: line 1: the document: unknown key 'k0'"
+    assert wrong[50:] == ("and 950 more problems",)
+
+
 def test_thousands_of_stages_in_a_row_are_no_trouble() -> None:
     names = [f"s{number}" for number in range(3000)]
     stages = {
