@@ -26,7 +26,7 @@ Position: TypeAlias = "tuple[str | int, ...]"
 """Where a value stands: the keys and list indexes that lead to it."""
 
 _MOST_NODES = 1_000_000
-_MOST_REPEATED = 100_000  # where aliases are, which can double a document at every level
+_ENOUGH = 100_000  # for a small document: aliases can double one at every level
 _DEEPEST = 50  # values are put into values, and a lock file with them must not be too deep either
 _MOST_BITS = 10_000  # Python writes no number of more than 4300 digits
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
@@ -128,8 +128,8 @@ def _unicode(text: str) -> str:
 def _parse_yaml(data: bytes, document: str) -> Values:
     import yaml  # noqa: PLC0415  a heavy package, loaded where it is needed
 
-    repeats = b"&" in data and b"*" in data
-    builder = _Builder(document, _MOST_REPEATED if repeats else _MOST_NODES)
+    # every value takes a byte, so more values than bytes come of aliases alone
+    builder = _Builder(document, min(_MOST_NODES, max(_ENOUGH, len(data))))
     try:
         node = yaml.compose(yaml_text(data, document), Loader=_loader())
         value = None if node is None else builder.build(node, ())

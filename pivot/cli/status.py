@@ -58,11 +58,10 @@ def status(
       pivot status --online         also by what is on the remote
       pivot status -r backup train  one stage, with another remote
     """
-    result = api.status(
-        common.session(None), targets, remote=remote, online=online or remote is not None
-    )
+    session = common.session(None)
+    result = api.status(session, targets, remote=remote, online=online or remote is not None)
     render = status_json if as_json else status_text
-    changes = last_changes(common.project().root, result.problems)
+    changes = last_changes(session.project.root, result.problems)
     return common.show(render(result, on_miss=OnMiss(on_miss), changes=changes))
 
 
@@ -94,5 +93,6 @@ def verify(
       pivot verify train -r backup  one stage, on another remote
     """
     with deadline(timeout):
-        result = api.verify(common.session(jobs), targets, remote=remote)
-    return show(common, "verify", result, as_json=as_json, on_miss=on_miss)
+        session = common.session(jobs)
+        result = api.verify(session, targets, remote=remote)
+    return show(common, session, "verify", result, as_json=as_json, on_miss=on_miss)

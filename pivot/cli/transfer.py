@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pivot.report import Result
+    from pivot.session import Session
 
     Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -99,10 +100,12 @@ def _checkout_options(function: Command) -> Command:
     )(function)
 
 
-def show(common: Common, command: str, result: Result, *, as_json: bool, on_miss: str) -> int:
+def show(
+    common: Common, session: Session, command: str, result: Result, *, as_json: bool, on_miss: str
+) -> int:
     """Print what *command* came to, and answer its exit code."""
     render = report_json if as_json else report_text
-    changes = last_changes(common.project().root, parts(result)[2])
+    changes = last_changes(session.project.root, parts(result)[2])
     return common.show(render(command, result, on_miss=OnMiss(on_miss), changes=changes))
 
 
@@ -152,14 +155,15 @@ def push(
       pivot push --jobs 40          more uploads at a time
     """
     with deadline(timeout):
+        session = common.session(jobs, max_size=max_size, integrity=integrity)
         result = api.push(
-            common.session(jobs, max_size=max_size, integrity=integrity),
+            session,
             targets,
             remote=remote,
             dry_run=dry_run,
             all_cache=all_cache,
         )
-    return show(common, "push", result, as_json=as_json, on_miss=on_miss)
+    return show(common, session, "push", result, as_json=as_json, on_miss=on_miss)
 
 
 @click.command(epilog=TARGETS_EPILOG)
@@ -193,7 +197,7 @@ def fetch(
     with deadline(timeout):
         session = common.session(jobs, max_size=max_size, integrity=integrity)
         result = api.fetch(session, targets, remote=remote, dry_run=dry_run)
-    return show(common, "fetch", result, as_json=as_json, on_miss=on_miss)
+    return show(common, session, "fetch", result, as_json=as_json, on_miss=on_miss)
 
 
 @click.command(epilog=TARGETS_EPILOG)
@@ -232,14 +236,15 @@ def checkout(
     existing = _existing(Existing.REFUSE, force=force, only_missing=only_missing)
     links = _links(checkout_mode)
     with deadline(timeout):
+        session = common.session(1, integrity=integrity)
         result = api.checkout(
-            common.session(1, integrity=integrity),
+            session,
             targets,
             existing=existing,
             links=links,
             dry_run=dry_run,
         )
-    return show(common, "checkout", result, as_json=as_json, on_miss=on_miss)
+    return show(common, session, "checkout", result, as_json=as_json, on_miss=on_miss)
 
 
 @click.command(epilog=TARGETS_EPILOG)
@@ -282,12 +287,13 @@ def pull(
     existing = _existing(Existing.UPDATE, force=force, only_missing=only_missing)
     links = _links(checkout_mode)
     with deadline(timeout):
+        session = common.session(jobs, max_size=max_size, integrity=integrity)
         result = api.pull(
-            common.session(jobs, max_size=max_size, integrity=integrity),
+            session,
             targets,
             remote=remote,
             existing=existing,
             links=links,
             dry_run=dry_run,
         )
-    return show(common, "pull", result, as_json=as_json, on_miss=on_miss)
+    return show(common, session, "pull", result, as_json=as_json, on_miss=on_miss)

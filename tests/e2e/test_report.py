@@ -346,3 +346,12 @@ def test_on_miss_softens_nothing_else(
     assert done.code == 5, done
     assert name in done.err
     assert not (built.root / MODEL).exists()
+
+
+@pytest.mark.parametrize("command", [*TRANSFERS, "verify", "status"])
+def test_verbose_names_the_project_once(
+    command: str, built: ProjectBuilder, bare_pivot: Command
+) -> None:
+    done = bare_pivot(command, "--verbose", cwd=built.root)
+
+    assert done.err.count(f"Project root: {built.root}\n") == 1, done

@@ -320,3 +320,12 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         except InvalidDocument:
             continue
         assert isinstance(value, dict | list | str | int | float | bool | None)
+
+
+def test_many_values_are_no_bomb_because_a_text_has_the_signs_of_aliases() -> None:
+    text = "cmd: rm *.tmp && make &\nmany: [" + "1," * 150_000 + "]\n"
+
+    values = yaml_of(text)
+
+    assert isinstance(values, dict)
+    assert values["many"] == [1] * 150_000
