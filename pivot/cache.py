@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import errno
 import os
 import stat
-import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from pivot.arrivals import Arrivals, Arrived
 from pivot.copying import take
-from pivot.errors import IntegrityError, ObjectDamaged, local_error
+from pivot.errors import (
+    ObjectDamaged,
+    ObjectError,
+    ObjectMissing,
+    ObjectRefused,
+    ObjectUnreachable,
+    local_error,
+)
 from pivot.objects import (
     Content,
     Digest,
@@ -26,6 +31,7 @@ from pivot.objects import (
     object_name,
     verified,
 )
+from pivot.partials import WORTH, Partials
 from pivot.scratch import Scratch
 
 if TYPE_CHECKING:
@@ -36,19 +42,13 @@ if TYPE_CHECKING:
 
     from pivot.proofs import Proofs
 
-_BATCH = 256
-_BATCH_BYTES = 64 * 1024 * 1024
 
+class _Private(NamedTuple):
+    """An open file that is to become an object."""
 
-class _Arrived(NamedTuple):
-    """A verified file that has no name yet; *promised* says that its SHA-256 was asked for."""
-
-    private: Path
-    digest: Digest
-    size: int
-    sha256: Sha256 | None
-    found: os.stat_result
-    promised: bool
+    path: Path
+    descriptor: int
+    executable: bool
 
 
 class Cache:
@@ -64,11 +64,8 @@ class Cache:
         self.root = root
         self._proofs = proofs
         self._scratch = Scratch(root / "tmp")
-        self._lock = threading.Lock()
-        self._publishing = threading.Lock()
-        self._failed = False
-        self._arrived: list[_Arrived] = []
-        self._arrived_bytes = 0
+        self._partials = Partials(root / "partial")
+        self._arrivals = Arrivals(self.path, proofs, self.sha256)
 
     def __enter__(self) -> Self:
         return self
@@ -87,10 +84,11 @@ class Cache:
         What could not be named, as was told before, is not tried again.
         """
         try:
-            if not self._failed:
+            if not self._arrivals.failed:
                 self.publish()
         finally:
             self._scratch.remove()
+            self._partials.drop(lambda digest: self.path(digest).exists())
             if self._proofs is not None:
                 self._proofs.save()
 
@@ -142,24 +140,96 @@ class Cache:
         is new, and knows the bytes then. Raises `ObjectDamaged` before it reads where *content*
         announces another size or SHA-256, and `LocalError`; nothing of it stays then.
         """
-        if promise.size is not None and content.size != promise.size:
-            raise ObjectDamaged(f"has {content.size} bytes instead of {promise.size}")
-        if content.claimed is not None and promise.sha256 not in {None, content.claimed}:
-            raise false(promise, content.claimed)
-        promise = replace(promise, size=content.size)
+        _check_announced(promise, content)
         hasher = hasher or Hasher(strong=promise.sha256 is not None)
         with self._scratch.file() as (private, descriptor):
-            for chunk in verified(content.chunks, promise, hasher):
-                _write(descriptor, chunk, private)
-                if count is not None:
-                    count(len(chunk))
+            self._fill(_Private(private, descriptor, executable), promise, content, hasher, count)
+
+    def collect(
+        self,
+        promise: Promise,
+        download: Callable[[int], Content],
+        *,
+        executable: bool = False,
+        count: Callable[[int], None] | None = None,
+    ) -> None:
+        """Admit an object that *download* gives, from the byte on that it is called with.
+
+        As `receive`, but what is left of a large one that was cut off, also by a kill, is kept in
+        `partial/` and gone on with by whoever needs it next. Raises what *download* raises, too.
+        """
+        left = self._partials.claim(promise.digest)
+        if left is not None:
             try:
-                os.fchmod(descriptor, 0o555 if executable else 0o444)
-                found = os.fstat(descriptor)
+                self._go_on(left, promise, download, executable=executable, count=count)
+            except (ObjectMissing, ObjectRefused, ObjectUnreachable):
+                raise
+            except ObjectError:  # what was left is wrong, or the rest cannot be had alone
+                pass
+            else:
+                return
+        content = download(0)
+        if content.size < WORTH:
+            self.receive(promise, content, executable=executable, count=count)
+            return
+        _check_announced(promise, content)
+        new = self._partials.new(promise.digest)
+        self._go_on(new, promise, lambda _: content, executable=executable, count=count)
+
+    def _go_on(
+        self,
+        private: Path,
+        promise: Promise,
+        download: Callable[[int], Content],
+        *,
+        executable: bool,
+        count: Callable[[int], None] | None,
+    ) -> None:
+        """Hash what *private* has, and append the rest."""
+        hasher = Hasher(strong=promise.sha256 is not None)
+        with self._partials.file(private, promise.digest) as descriptor:
+            try:
+                hash_descriptor(descriptor, hasher)
             except OSError as error:
                 raise local_error(error, private) from error
+            if count is not None:
+                count(hasher.size)
+            whole = hasher.size and hasher.digest() == promise.digest
+            content = Content(hasher.size, ()) if whole else download(hasher.size)
+            _check_announced(promise, content)
+            self._fill(_Private(private, descriptor, executable), promise, content, hasher, count)
+
+    def _fill(
+        self,
+        file: _Private,
+        promise: Promise,
+        content: Content,
+        hasher: Hasher,
+        count: Callable[[int], None] | None,
+    ) -> None:
+        """Write *content* behind what *hasher* has read already, and announce the file."""
+        promise = replace(promise, size=content.size)
+        for chunk in verified(content.chunks, promise, hasher):
+            _write(file.descriptor, chunk, file.path)
+            if count is not None:
+                count(len(chunk))
+        try:
+            os.fchmod(file.descriptor, 0o555 if file.executable else 0o444)
+            found = os.fstat(file.descriptor)
+        except OSError as error:
+            raise local_error(error, file.path) from error
         sha256 = hasher.sha256()
-        self._announce(_Arrived(private, promise.digest, hasher.size, sha256, found, promised=True))
+        self._arrivals.add(
+            Arrived(file.path, promise.digest, hasher.size, sha256, found, promised=True)
+        )
+
+    def room_taken(self, digests: Collection[Digest]) -> int:
+        """Say how many bytes of *digests* are here already, of downloads that were cut off."""
+        return self._partials.size(digests)
+
+    def make_room(self, digests: Collection[Digest]) -> bool:
+        """Give up downloads that were cut off, but for *digests*; tell whether there were any."""
+        return self._partials.drop(lambda digest: digest not in digests)
 
     def add(self, source: Path, *, executable: bool = False) -> tuple[Digest, int]:
         """Admit the content of the file at *source*, whatever it is: its digest and size.
@@ -177,7 +247,7 @@ class Cache:
             except OSError as error:
                 raise local_error(error, source) from error
         digest, sha256 = hasher.digest(), hasher.sha256()
-        self._announce(_Arrived(private, digest, hasher.size, sha256, found, promised=False))
+        self._arrivals.add(Arrived(private, digest, hasher.size, sha256, found, promised=False))
         return digest, hasher.size
 
     def sha256(self, digest: Digest, *, read: bool = True, note: bool = True) -> Sha256 | None:
@@ -262,73 +332,16 @@ class Cache:
                 raise local_error(error) from error
 
     def publish(self) -> None:
-        """Give all that has arrived its name, now; raises `LocalError`.
+        """Give all that has arrived its name, now; see `Arrivals.publish`."""
+        self._arrivals.publish()
 
-        Also what another thread is about to name has its name when this returns. Raises
-        `IntegrityError` for two contents of one digest.
-        """
-        with self._publishing:
-            with self._lock:
-                arrived, self._arrived, self._arrived_bytes = self._arrived, [], 0
-            if not arrived:
-                return
-            try:
-                _sync(arrived[0].private.parent, [entry.private for entry in arrived])
-                shelves = {self._name(entry) for entry in arrived}
-                for shelf in shelves:
-                    _sync_directory(shelf)
-            except (OSError, IntegrityError) as error:
-                with self._lock:  # for whoever else waits for these
-                    self._arrived += [entry for entry in arrived if entry.private.exists()]
-                self._failed = True
-                if isinstance(error, IntegrityError):
-                    raise
-                raise local_error(error) from error
-            self._failed = False
 
-    def _announce(self, entry: _Arrived) -> None:
-        with self._lock:
-            self._arrived.append(entry)
-            self._arrived_bytes += entry.size
-            full = len(self._arrived) >= _BATCH or self._arrived_bytes >= _BATCH_BYTES
-        if full:
-            self.publish()
-
-    def _name(self, entry: _Arrived) -> Path:
-        """Link a private file to its name and return the shelf that it stands on."""
-        private, target = entry.private, self.path(entry.digest)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        ours = True
-        try:
-            os.link(private, target)
-        except FileExistsError:
-            ours = not self._is_held(entry, target.lstat())
-            if ours:
-                os.replace(private, target)  # what stands there is wrong; ours is verified
-        except OSError as error:
-            if error.errno not in {errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS}:
-                raise
-            os.rename(private, target)  # a file system without hard links
-        if ours and self._proofs is not None and entry.sha256 is not None:
-            self._proofs.note(entry.digest, entry.found, entry.sha256)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(private)
-        return target.parent
-
-    def _is_held(self, entry: _Arrived, held: os.stat_result) -> bool:
-        """Tell whether what stands at the name of *entry* may stay; raises `IntegrityError`."""
-        if not stat.S_ISREG(held.st_mode) or held.st_size != entry.size:
-            return False
-        if self._proofs is None or entry.sha256 is None:
-            return True
-        sha256 = self.sha256(entry.digest)
-        if sha256 in {None, entry.sha256} or entry.promised:
-            return sha256 == entry.sha256
-        raise IntegrityError(
-            f"two contents have the digest {entry.digest}, with the SHA-256 {entry.sha256} and "
-            f"{sha256}: one of them was forged, and neither can stand for the other",
-            hint=f"find out where each of them comes from; the other is {self.path(entry.digest)}",
-        )
+def _check_announced(promise: Promise, content: Content) -> None:
+    """Raise `ObjectDamaged` if what *content* announces is not what was promised."""
+    if promise.size is not None and content.size != promise.size:
+        raise ObjectDamaged(f"has {content.size} bytes instead of {promise.size}")
+    if content.claimed is not None and promise.sha256 not in {None, content.claimed}:
+        raise false(promise, content.claimed)
 
 
 def _write(descriptor: int, chunk: bytes, path: Path) -> None:
@@ -338,40 +351,3 @@ def _write(descriptor: int, chunk: bytes, path: Path) -> None:
             view = view[os.write(descriptor, view) :]
     except OSError as error:
         raise local_error(error, path) from error
-
-
-def _sync(directory: Path, files: list[Path]) -> None:
-    """Bring *files* to the disk: with one call for the file system, or one by one."""
-    if len(files) > 1:
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            if _syncfs(descriptor):
-                return
-        finally:
-            os.close(descriptor)
-    for file in files:
-        descriptor = os.open(file, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _syncfs(descriptor: int) -> bool:
-    """Call Linux's syncfs(2), which Python does not offer; tell whether it worked."""
-    try:
-        call = ctypes.CDLL(None, use_errno=True).syncfs
-    except (AttributeError, OSError):
-        return False
-    return bool(call(descriptor) == 0)
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:  # file systems that cannot
-            raise
-    finally:
-        os.close(descriptor)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pivot.cache import Cache
     from pivot.config import Config
     from pivot.objects import Digest
+    from pivot.plan import TransferPlan
     from pivot.remote import Remote
     from pivot.session import Session
     from pivot.targets import Reference
@@ -103,13 +104,7 @@ def _fetch(
             if dry_run:
                 return Transfer("fetch", settings.name, store.url, wanted, plan, refused=weak)
             session.check_size(plan.bytes + before)
-            check_room(
-                cache.root,
-                size=plan.bytes,
-                files=len(plan.transfer),
-                hint="set cache.dir to a larger disk",
-                spare=session.spare,
-            )
+            _check_room(session, cache, plan)
             moves = session.move(plan, lambda d: _receive(session, store, cache, wanted[d]))
             return Transfer(
                 "fetch",
@@ -125,6 +120,24 @@ def _fetch(
         raise
     except PivotError as error:
         return stopped_transfer("fetch", settings, wanted, error, cached)
+
+
+def _check_room(session: Session, cache: Cache, plan: TransferPlan) -> None:
+    """Refuse what cannot fit; what is left of other downloads gives way."""
+    for last in (False, True):
+        try:
+            check_room(
+                cache.root,
+                size=plan.bytes - cache.room_taken(plan.transfer),
+                files=len(plan.transfer),
+                hint="set cache.dir to a larger disk",
+                spare=session.spare,
+            )
+        except LocalError:
+            if last or not cache.make_room(plan.transfer):
+                raise
+        else:
+            break
 
 
 def _named(cache: Cache, moves: Moves) -> Moves:
@@ -144,9 +157,9 @@ def _receive(session: Session, store: Remote, cache: Cache, want: Wanted) -> boo
     """Fetch one object; wrong bytes are fetched once more before they are called damage."""
     for last in (False, True):
         try:
-            cache.receive(
+            cache.collect(
                 want.promise,
-                store.download(want.digest),
+                lambda start: store.download(want.digest, start=start),
                 executable=want.executable,
                 count=session.meter.bytes,
             )

@@ -63,20 +63,20 @@ class FolderRemote:
             raise local_damage(source, error.message) from error
         return False
 
-    def download(self, digest: Digest) -> Content:
+    def download(self, digest: Digest, *, start: int = 0) -> Content:
         """See `Remote.download`."""
         path = self._objects.path(digest)
         try:
-            return Content(path.stat().st_size, _readable(path))
+            return Content(path.stat().st_size, _readable(path, start))
         except FileNotFoundError as error:
             raise ObjectMissing("is not there any more") from error
         except OSError as error:
             raise ObjectError(local_error(error).message) from error
 
 
-def _readable(path: Path) -> Iterator[bytes]:
+def _readable(path: Path, start: int) -> Iterator[bytes]:
     """Read a file of the folder: a failure is one of this object, not of the local disk."""
     try:
-        yield from read_chunks(path)
+        yield from read_chunks(path, start=start)
     except LocalError as error:
         raise ObjectUnreachable(error.message, hint=error.hint) from error

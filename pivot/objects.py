@@ -194,10 +194,13 @@ def hash_descriptor(descriptor: int, hasher: Hasher) -> Hasher:
     return hasher
 
 
-def read_chunks(path: str | os.PathLike[str], size: int = CHUNK) -> Iterator[bytes]:
-    """Read the file at *path* piece by piece; raises `LocalError`."""
+def read_chunks(
+    path: str | os.PathLike[str], size: int = CHUNK, *, start: int = 0
+) -> Iterator[bytes]:
+    """Read the file at *path* piece by piece, from the byte *start* on; raises `LocalError`."""
     try:
         with open(path, "rb", buffering=0) as file:
+            file.seek(start)
             while chunk := file.read(size):
                 yield chunk
     except OSError as error:

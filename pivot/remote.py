@@ -40,8 +40,9 @@ class Remote(Protocol):
         this object, `LocalError` where *source* cannot be read, `RemoteError` for all.
         """
 
-    def download(self, digest: Digest) -> Content:
-        """Open an object. What it yields is not verified yet.
+    def download(self, digest: Digest, *, start: int = 0) -> Content:
+        """Open an object, to read it from the byte *start* on; what it yields is not verified yet.
 
-        Raises `ObjectMissing` and other `ObjectError`s, also while it is read; `RemoteError`.
+        Its size is that of the whole. Raises `ObjectMissing` and other `ObjectError`s, also while
+        it is read; `RemoteError`.
         """

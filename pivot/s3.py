@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
-    from obstore import Attributes
+    from obstore import Attributes, GetOptions
 
     from pivot.aws import Access
     from pivot.objects import Hasher, Promise
@@ -117,9 +117,11 @@ class S3Remote:
         count(found)
         return was_there
 
-    def download(self, digest: Digest) -> Content:
+    def download(self, digest: Digest, *, start: int = 0) -> Content:
         """See `Remote.download`."""
-        answer = self._calls.read(lambda store: obstore.get(store, object_name(digest)))
+        options: GetOptions = {"range": {"offset": start}} if start else {}
+        name = object_name(digest)
+        answer = self._calls.read(lambda store: obstore.get(store, name, options=options))
 
         def chunks() -> Iterator[bytes]:
             try:

@@ -10,6 +10,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from pivot.errors import PivotError, local_error
+from pivot.owner import is_abandoned, own_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +35,7 @@ class Scratch:
             if self._over:
                 raise PivotError("the run is over")  # to a thread that an interrupt left behind
             if self._path is None:
-                path = self._root / f"{_owner()}-{os.getpid()}-{secrets.token_hex(4)}"
+                path = self._root / own_name()
                 _make(path)
                 self._path = path
                 self._remove_abandoned(path.name)
@@ -71,14 +72,7 @@ class Scratch:
     def _remove_abandoned(self, own: str) -> None:
         """Remove the directories of runs that are dead, as far as this machine can tell."""
         for name in os.listdir(self._root):
-            owner, _, process = name.rpartition("-")[0].rpartition("-")
-            if (
-                name != own
-                and owner == _owner()
-                and process.isascii()
-                and process.isdigit()
-                and not _runs(int(process))
-            ):
+            if name != own and is_abandoned(name):
                 shutil.rmtree(self._root / name, ignore_errors=True)
 
 
@@ -94,22 +88,3 @@ def _make(path: Path) -> None:
             raise local_error(error, path) from error
         else:
             return
-
-
-def _owner() -> str:
-    """Name the set of processes among which a process id means something."""
-    try:
-        space = os.stat("/proc/self/ns/pid").st_ino
-    except OSError:
-        space = 0
-    return f"{os.uname().nodename}-{space}".replace("/", "_")
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:
-        return True
-    return True

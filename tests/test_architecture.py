@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PACKAGE = Path(pivot.__file__).parent
 
 RUNGS = (
-    "errors",
+    "errors owner durable",
     "objects remote_url budget pace manifests quantities deadline room",
     "documents project",
     "values",
@@ -35,7 +35,8 @@ RUNGS = (
     "plan",
     "listing",
     "copying exchange remembered",
-    "transfer remote scratch proofs tree aws s3_errors references",
+    "transfer remote scratch partials proofs tree aws s3_errors references",
+    "arrivals",
     "cache",
     "observer pipeline.workspace",
     "revision",

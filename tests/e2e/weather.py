@@ -53,7 +53,7 @@ def leftovers(project: Path) -> list[str]:
     return [
         path.relative_to(project).as_posix()
         for path in project.rglob("*")
-        if path.parent.name == "tmp" or path.name.startswith(".pivot-")
+        if path.parent.name in {"tmp", "partial"} or path.name.startswith(".pivot-")
     ]
 
 

@@ -69,6 +69,8 @@ class FaultProxy:
         self.upstream = server
         self.url = ""
         self.requests: list[tuple[str, str]] = []
+        self.lengths: list[int] = []
+        """The bytes that each answer with an object, or a part of one, announced."""
         self.max_in_flight = 0
         self._in_flight = 0
         self._lock = threading.Lock()
@@ -129,6 +131,10 @@ class FaultProxy:
         """Announce the next n objects in full, send half of each, and close the connection."""
         self._set("truncate", n)
 
+    def freeze(self, n: float) -> None:
+        """Send half of each of the next n objects, and then nothing for a while."""
+        self._set("freeze", n)
+
     def corrupt(self, n: float) -> None:
         """Invert one byte in the middle of each of the next n objects."""
         self._set("corrupt", n)
@@ -187,7 +193,11 @@ class FaultProxy:
         if missing and self.deny_head_of_missing:
             return Refusal(403, "AccessDenied")
         served = status in {200, 206} and request.method == "GET"
-        return self._damage(length) if served and length else None
+        if not (served and length):
+            return None
+        with self._lock:
+            self.lengths.append(length)
+        return self._damage(length)
 
     def _refusal_by_content(self, request: Request) -> Refusal | None:
         listing = kind_of(request.method, request.target) == "list"
@@ -203,6 +213,8 @@ class FaultProxy:
         half = length // 2
         if self._take("truncate"):
             return Damage(send=half)
+        if self._take("freeze"):
+            return Damage(send=half, hold=SILENCE)
         if self._take("short"):
             return Damage(announce=half)
         if self._take("corrupt"):

@@ -37,12 +37,14 @@ class Hangup:
 class Damage:
     """How to change a body: announce fewer bytes, send fewer than announced, flip the bits of one.
 
-    Each is an offset in the body or, when None, leaves that aspect alone.
+    Each is an offset in the body or, when None, leaves that aspect alone. After fewer bytes than
+    announced there is silence for *hold* seconds.
     """
 
     announce: int | None = None
     send: int | None = None
     flip: int | None = None
+    hold: float = 0
 
 
 class Policy(Protocol):

@@ -173,6 +173,8 @@ class _Handler(BaseHTTPRequestHandler):
         if chunked:
             self.wfile.write(b"0\r\n\r\n")
         if damage.send is not None:
+            self.wfile.flush()
+            self.server.stopping.wait(damage.hold)
             self.close_connection = True
 
     def _refuse(self, refusal: Refusal) -> None:

@@ -1,0 +1,100 @@
+"""A large download that was cut off: the next command fetches the rest."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Command
+from tests.e2e.weather import assert_sentence, leftovers, make_project, through, without_cache
+from tests.projects import digest
+from tests.servers import FaultProxy, S3Server
+
+SIZE = 20 * 1024 * 1024
+MODEL = "models/large.bin"
+
+
+@pytest.fixture(name="data")
+def _data() -> bytes:
+    return os.urandom(SIZE)
+
+
+@pytest.fixture(name="clone")
+def _clone(tmp_path: Path, bucket: str, pivot: Command, data: bytes) -> Path:
+    project = make_project(tmp_path / "project", bucket, {MODEL: data})
+    done = pivot("push", cwd=project)
+    assert done.code == 0, done
+    return without_cache(project, tmp_path / "clone")
+
+
+def left(clone: Path) -> list[Path]:
+    return sorted((clone / ".pivot/cache/partial").glob("*"))
+
+
+def kill_while_it_comes(clone: Path, proxy: FaultProxy, through_proxy: Command) -> int:
+    """Kill a pull when half of the object is there; say how much is left."""
+    proxy.freeze(math.inf)
+    with through_proxy.start("pull", cwd=clone) as process:
+        began = time.monotonic()
+        while not (left(clone) and left(clone)[0].stat().st_size > SIZE // 4):
+            assert time.monotonic() - began < 60
+            time.sleep(0.05)
+        process.kill()
+        process.communicate()
+    proxy.heal()
+    (file,) = left(clone)
+    return file.stat().st_size
+
+
+def test_after_a_kill_the_next_pull_fetches_the_rest(
+    clone: Path, data: bytes, server: S3Server, pivot: Command
+) -> None:
+    with through(server, pivot) as (proxy, through_proxy):
+        size = kill_while_it_comes(clone, proxy, through_proxy)
+        proxy.lengths.clear()
+
+        again = through_proxy("pull", cwd=clone)
+
+        assert again.code == 0, again
+        assert proxy.lengths == [SIZE - size]
+    assert (clone / MODEL).read_bytes() == data
+    assert leftovers(clone) == []
+
+
+def test_after_lost_connections_the_next_pull_fetches_the_rest(
+    clone: Path, data: bytes, server: S3Server, pivot: Command
+) -> None:
+    with through(server, pivot) as (proxy, through_proxy):
+        proxy.truncate(math.inf)
+        failed = through_proxy("pull", cwd=clone)
+        proxy.heal()
+        size = left(clone)[0].stat().st_size
+        proxy.lengths.clear()
+
+        again = through_proxy("pull", cwd=clone)
+
+        assert_sentence(failed, 6)
+        assert again.code == 0, again
+        assert proxy.lengths == [SIZE - size] if size < SIZE else []
+    assert (clone / MODEL).read_bytes() == data
+    assert leftovers(clone) == []
+
+
+def test_what_somebody_changed_of_it_is_noticed(
+    clone: Path, data: bytes, server: S3Server, pivot: Command
+) -> None:
+    with through(server, pivot) as (proxy, through_proxy):
+        kill_while_it_comes(clone, proxy, through_proxy)
+    with left(clone)[0].open("r+b") as file:
+        file.write(b"not what was there")
+
+    again = pivot("pull", cwd=clone)
+
+    assert again.code == 0, again
+    assert (clone / MODEL).read_bytes() == data
+    assert digest((clone / MODEL).read_bytes()) == digest(data)
+    assert leftovers(clone) == []
