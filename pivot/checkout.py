@@ -137,7 +137,9 @@ def place_selection(
     refused |= {
         digest: error for digest, error in damaged.items() if isinstance(error, ObjectFalse)
     }
-    workspace = Workspace(session.project.root, cache, known=selection.known, fetched=coming)
+    workspace = Workspace(
+        session.project.root, cache, known=selection.known, fetched=coming, damaged=damaged
+    )
     found = workspace.observe(references, existing=existing)
     plan = plan_checkout(
         references,

@@ -26,7 +26,7 @@ class Workspace:
     """The files below *root*, compared with the objects of *cache*.
 
     *known* are the files that any document names. *fetched* are digests that will be in the cache
-    by the time the plan is carried out.
+    by the time the plan is carried out, *damaged* those of objects whose bytes are wrong.
     """
 
     def __init__(
@@ -36,11 +36,13 @@ class Workspace:
         *,
         known: Collection[str] = (),
         fetched: Collection[Digest] = (),
+        damaged: Collection[Digest] = (),
     ) -> None:
         self._root = root
         self._known = frozenset(known)
         self._cache = cache
         self._fetched = frozenset(fetched)
+        self._damaged = frozenset(damaged)
         self._existing = Existing.REFUSE
         self._sums: Mapping[str, Sha256] = {}  # of the output that is looked at
         self._files = os.path.realpath(cache.root / "files")
@@ -125,7 +127,8 @@ class Workspace:
     def _compare_link(self, tree: Tree, file: File) -> Is:
         linked = self._link_into_cache(tree, file.path)
         if linked == file.digest:
-            return Is.SAME if self._holds(linked) else Is.ABSENT  # a link to nothing
+            good = linked not in self._damaged and self._holds(linked, file.size)
+            return Is.SAME if good else Is.ABSENT  # a link to nothing of worth
         return Is.CACHED if linked else Is.DIFFERENT
 
     @property

@@ -179,3 +179,20 @@ def test_an_object_that_several_outputs_need_is_named_by_all_of_them(
     named = ("out/a.bin", "out/b.bin", "out/tree/one", "out/tree/two")
     assert_sentence(done, 3 if wrong is None else 5, *named)
     assert "0 transferred, 0 skipped, 1 failed" in done.out
+
+
+@pytest.mark.parametrize("what", BRIEF)
+def test_a_link_to_a_damaged_object_is_not_taken_for_the_output(
+    what: str, project: Path, pivot: Command
+) -> None:
+    placed = pivot("checkout", "--checkout-mode", "symlink", cwd=project)
+    damage(object_of(project, MODEL), BRIEF[what], mode=0o644)
+
+    checked = pivot("checkout", "--checkout-mode", "symlink", cwd=project)
+    pulled = pivot("pull", "--checkout-mode", "symlink", cwd=project)
+
+    assert placed.code == 0, placed
+    assert checked.code == 3, checked
+    assert "Missing 1 file(s):\n  out/model.bin\n\nRun 'pivot pull'" in checked.out
+    assert pulled.code == 0, pulled
+    assert (project / "out/model.bin").read_bytes() == MODEL

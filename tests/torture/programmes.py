@@ -11,6 +11,7 @@ from tests.torture.endpoint import DEAD_ENDPOINTS
 from tests.torture.kills import RANDOM_KILLS
 from tests.torture.log_volume import LOG_VOLUME
 from tests.torture.memory import MEMORY
+from tests.torture.model import MODEL
 from tests.torture.order import ORDER
 from tests.torture.programme import Programme
 from tests.torture.syscalls import CALL_ERRORS, KILLS
@@ -30,6 +31,7 @@ PROGRAMMES: tuple[Programme, ...] = (
     RACES,
     TOGETHER,
     SMALL_DISKS,
+    MODEL,
     MEMORY,
     LOG_VOLUME,
     BROKEN_BUILDS,
