@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pivot.documents import Value, kind, load_yaml, mapping
 from pivot.errors import InvalidDocument, UnsafePath
 from pivot.objects import Digest, Directory, File, Output, is_digest, tree_digest
-from pivot.project import data_path
+from pivot.paths import data_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -17,6 +17,7 @@ from pivot.objects import (
     is_digest,
     tree_digest,
 )
+from pivot.paths import is_reserved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 _TRIES = 3
 _BESIDE_SOURCES = frozenset({"__pycache__", ".git", ".pivot"})
-_NO_DATA = frozenset({".git", ".pivot"})
 
 
 class Observer:
@@ -103,7 +103,7 @@ class Observer:
                 path = f"{place}/{name}"
                 if source and (name in _BESIDE_SOURCES or name.endswith(".pyc")):
                     continue
-                if name.casefold() in _NO_DATA:
+                if is_reserved(name):
                     raise PivotError(
                         f"{path}: .git and .pivot are not data, so {top} cannot be kept with it",
                         hint=f"move or remove {path}",

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pivot.errors import UnsafePath, UsageError, local_error
+from pivot.errors import UsageError, local_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
 NEVER_ENTERED = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", ".tox", ".nox"})
 """Directories in which nobody looks for documents, whatever they are of."""
@@ -189,39 +188,3 @@ def init_project(directory: Path, *, force: bool = False) -> list[str]:
     except OSError as error:
         raise local_error(error) from error
     return [".pivot/", ".pivot/stages/", ".pivot/.gitignore"]
-
-
-_FORBIDDEN = frozenset({".git", ".pivot"})
-_WHO = "find out in git who wrote it ('git log -p'), and restore the file"
-_HARMLESS = re.compile(r"[^./\0][^/\0]*+(?:/[^./\0][^/\0]*+)*+")  # no name begins with a dot
-
-
-def data_path(text: str, document: Path | str) -> str:
-    """Check a path from the project root that *document* names; return it without trailing slash.
-
-    Raises `UnsafePath` for one that is empty, absolute, has `..` or a NUL, or that reaches into
-    `.git` or `.pivot`: documents come from git, and in CI perhaps from a stranger.
-    """
-    path = text.removesuffix("/")
-    if _HARMLESS.fullmatch(path):  # a manifest has up to 100,000 paths
-        return path
-    names = path.split("/")
-    if any(name in {"", ".", ".."} for name in names) or "\0" in path:
-        raise UnsafePath(
-            f"{document}: unsafe path {text!r}: it must stay inside the project", hint=_WHO
-        )
-    if not _FORBIDDEN.isdisjoint(name.casefold() for name in names):
-        raise UnsafePath(
-            f"{document}: unsafe path {text!r}: .git and .pivot are not data", hint=_WHO
-        )
-    return path
-
-
-def related(path: str, paths: Iterable[str]) -> list[str]:
-    """List those of *paths* that are *path*, or lie inside or around it."""
-    inside = f"{path}/"
-    return [
-        other
-        for other in paths
-        if other == path or other.startswith(inside) or path.startswith(f"{other}/")
-    ]

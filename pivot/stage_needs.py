@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from pivot.errors import PivotError, UnsafePath
 from pivot.objects import Directory, files_of
+from pivot.paths import data_path
 from pivot.pipeline import find_makers, in_order, load_pipeline
-from pivot.project import data_path, find_documents
+from pivot.project import find_documents
 from pivot.references import load_documents
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from pivot.errors import UnsafePath, UsageError
 from pivot.gitignore import update_gitignore
 from pivot.objects import Directory, Output
 from pivot.observer import Observer
+from pivot.paths import data_path, related
 from pivot.pipeline.workspace import load_workspace_pipeline
-from pivot.project import data_path, related
 from pivot.references import load_documents
 from pivot.remembered import Remembered
 from pivot.tracked import write_tracked

@@ -148,3 +148,11 @@ def _remove_directory(name: str, above: int) -> None:
                 if stat.S_ISDIR(os.stat(inner, dir_fd=place, follow_symlinks=False).st_mode):
                     os.chmod(inner, 0o700, dir_fd=place)
         shutil.rmtree(name, dir_fd=above)
+
+
+def folds_names(root: Path) -> bool:
+    """Tell whether the file system of the project at *root* has `.pivot` and `.PIVOT` for one."""
+    try:
+        return os.path.samefile(root / ".pivot", root / ".PIVOT")
+    except OSError:
+        return False

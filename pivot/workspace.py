@@ -11,8 +11,9 @@ from pivot.errors import LocalError, PivotError, UnsafePath, local_error
 from pivot.git import tracked_paths
 from pivot.lockfile import is_ignored
 from pivot.objects import Digest, Directory, File, Hasher, Sha256, files_of, hash_file, is_digest
+from pivot.paths import find_clashes
 from pivot.plan import Existing, Found, Is
-from pivot.tree import Tree
+from pivot.tree import Tree, folds_names
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -54,8 +55,13 @@ class Workspace:
         where sizes agree, or where it matters whether the cache has it.
         """
         self._existing = existing
+        references = tuple(references)
+        refused = self._refused(references)
         with Tree(self._root) as tree:
-            found = {entry.output.path: self._observe(tree, entry) for entry in references}
+            found = {
+                entry.output.path: refused.get(entry.output.path) or self._observe(tree, entry)
+                for entry in references
+            }
         extra = [path for each in found.values() for path in each.extra]
         if not extra:
             return found
@@ -65,6 +71,22 @@ class Workspace:
                 each, extra={p: state for p, state in each.extra.items() if p not in kept}
             )
             for path, each in found.items()
+        }
+
+    def _refused(self, references: Iterable[Reference]) -> dict[str, Found]:
+        """Refuse outputs of which one file would be written over another here, for its name."""
+        if not folds_names(self._root):
+            return {}
+        files = {file.path: entry for entry in references for file in files_of(entry.output)}
+        return {
+            files[one].output.path: Found(
+                {},
+                problem=UnsafePath(
+                    f"{one} and {other} are one and the same file on this file system",
+                    hint="use one that tells their names apart, or give one of them another name",
+                ),
+            )
+            for one, other in find_clashes(files).items()
         }
 
     def _in_git(self, extra: Collection[str]) -> frozenset[str]:

@@ -19,7 +19,7 @@ PACKAGE = Path(pivot.__file__).parent
 RUNGS = (
     "errors owner durable",
     "objects remote_url budget pace manifests quantities deadline room",
-    "documents project",
+    "paths project documents",
     "values",
     "stage parameters schema",
     "fingerprint",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pivot.dvc.notes import Note
 from pivot.errors import InvalidDocument, UnsafePath
-from pivot.project import data_path
+from pivot.paths import data_path
 from pivot.schema import kind_of
 from pivot.values import Values, parse_values
 

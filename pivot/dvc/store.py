@@ -13,7 +13,7 @@ from pivot.documents import read_document
 from pivot.dvc.recorded import Hashed
 from pivot.errors import InvalidDocument, LocalError, PivotError, UnsafePath, local_error
 from pivot.objects import Digest, Hasher
-from pivot.project import data_path
+from pivot.paths import data_path
 from pivot.values import parse_values
 
 if TYPE_CHECKING:

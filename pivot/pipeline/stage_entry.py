@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from pivot.errors import UnsafePath
 from pivot.parameters import to_text
+from pivot.paths import data_path
 from pivot.pipeline.interpolation import interpolate
-from pivot.project import data_path
 from pivot.stage import DeclaredOutput, ParameterKey, Role, Stage
 
 if TYPE_CHECKING:

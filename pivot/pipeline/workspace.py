@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from pivot.documents import read_document
 from pivot.errors import IntegrityError, PipelineError, UsageError
+from pivot.paths import related
 from pivot.pipeline import Pipeline, load_pipeline
-from pivot.project import Project, related
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
 
+    from pivot.project import Project
     from pivot.references import Documents
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pivot.errors import PivotError, StageFailed
 from pivot.objects import Directory, tree_digest
-from pivot.project import related
+from pivot.paths import related
 from pivot.repro.decide import Found, Has
 from pivot.repro.overlay import overlay
 from pivot.targets import Reference, References, select

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from pivot.checkout import find_damaged
 from pivot.errors import PivotError
 from pivot.observer import Observer
+from pivot.paths import related
 from pivot.pipeline.targets import Reach
 from pivot.plan import list_wanted
-from pivot.project import related
 from pivot.remembered import Remembered
 from pivot.repro.before import Before
 from pivot.repro.decide import Decision, Verdict

@@ -69,26 +69,24 @@ def around(victim: Path) -> tuple[Tree, dict[str, bytes]]:
 
 
 WAYS_OUT = [
-    "../outside/x",
-    "/tmp/pivot-hostile/x",
-    "data/../../outside/x",
-    "..",
-    ".",
-    "data//x",
-    "data/./x",
-    "data/x\0y",
-    "../outside/sentinel",
-    ".git/hooks/post-checkout",
-    ".GIT/hooks/post-checkout",
-    ".Git/config",
-    "sub/.git/config",
-    ".pivot/config.yaml",
-    ".PIVOT/stages/x.lock",
+    *("../outside/x", "../outside/sentinel", "data/../../outside/x", "data/../../../etc/x"),
+    *("data/sub/../../../outside/x", "..", ".", "./x", "x/.", "x/..", "data/..", "../project/x"),
+    *("/", "//", "/tmp/pivot-hostile/x", "//tmp/pivot-hostile/x", "/proc/self/cwd/x", "x//"),
+    *("data//x", "data/./x", "data/x\0y", "\0", "data/x\0/../../../outside/y"),
+    *(".git", ".git/", ".git/config", ".git/hooks/post-checkout", ".git/objects/info/alternates"),
+    *(".GIT/hooks/post-checkout", ".Git/config", ".gIT", "sub/.git/config", "sub/.git", "a/b/.GIT"),
+    *(".git /config", ".git./config", ".git...", ".git . /x", ".git::$INDEX_ALLOCATION/config"),
+    *(".git:x", "git~1/config", "GIT~1", "sub/Git~1/hooks/x", ".g\u200cit/config"),
+    *("\u200d.git/x", ".gi\u202et", "\ufeff.GIT/config", "data\\.git\\config", ".git\\config"),
+    *(".pivot", ".pivot/config.yaml", ".pivot/stages/train.lock", ".pivot/cache/files/ab/cd"),
+    *(".PIVOT/stages/x.lock", "sub/.pivot/config.yaml", "pivot~1/config.yaml", ".pivot./x"),
 ]
 
 
-@pytest.mark.parametrize("command", ["pull", "push"])
-@pytest.mark.parametrize("path", WAYS_OUT)
+@pytest.mark.parametrize(
+    ("path", "command"),
+    [*((path, "pull") for path in WAYS_OUT), *((path, "push") for path in WAYS_OUT[::5])],
+)
 def test_an_output_that_leaves_the_workspace(
     path: str, command: str, victim: Path, pivot: Command
 ) -> None:
@@ -131,7 +129,7 @@ def test_an_empty_directory_that_leaves_the_workspace(
     assert around(victim) == before
 
 
-@pytest.mark.parametrize("path", [*WAYS_OUT, "../project/x"])
+@pytest.mark.parametrize("path", WAYS_OUT)
 def test_tracked_data_that_leaves_the_workspace(path: str, victim: Path, pivot: Command) -> None:
     document = {"path": path, "hash": digest(BODY), "size": len(BODY)}
     (victim / "data/evil.pvt").write_text(dump(document))
@@ -272,3 +270,36 @@ def test_an_object_that_is_far_larger_than_recorded_is_not_read(
     assert_sentence(done, 5, "data/tree/x", "67108864 bytes instead of 5")
     assert meter.received < 16 << 20
     assert not (clone / "data").exists()
+
+
+CLASHES = {
+    "in a directory": [a_directory("data/tree", "Readme", "readme")],
+    "composed and not": [a_directory("data/tree", "caf\u00e9", "cafe\u0301")],
+    "two outputs": [a_file("data/Readme"), a_file("data/readme")],
+}
+
+
+@pytest.mark.parametrize("outs", CLASHES.values(), ids=CLASHES)
+def test_names_that_a_file_system_folds_are_two_files_where_it_does_not(
+    outs: list[Document], victim: Path, pivot: Command
+) -> None:
+    (victim / ".pivot/stages/both.lock").write_text(lock(*outs))
+
+    done = pivot("pull", cwd=victim)
+
+    assert done.code == 0, done
+    assert [p.read_bytes() for p in (victim / "data").rglob("*") if p.is_file()] == [BODY] * 2
+
+
+@pytest.mark.parametrize("command", ["pull", "pull --force"])
+@pytest.mark.parametrize("outs", CLASHES.values(), ids=CLASHES)
+def test_names_that_the_file_system_folds_are_refused(
+    outs: list[Document], command: str, victim: Path, pivot: Command
+) -> None:
+    (victim / ".pivot/stages/both.lock").write_text(lock(*outs, a_file("data/other")))
+    (victim / ".PIVOT").symlink_to(".pivot")  # as a file system has it that folds case
+
+    done = pivot(*command.split(), cwd=victim)
+
+    assert_sentence(done, 5, "one and the same file on this file system")
+    assert [path.name for path in (victim / "data").iterdir()] == ["other"]

@@ -66,10 +66,10 @@ BUILDS = (
     ),
     Broken(
         "paths are not checked",
-        "project.py",
+        "paths.py",
         '    path = text.removesuffix("/")\n',
         '    return text.removesuffix("/")\n',
-        ("tests/unit/test_project.py",),
+        ("tests/unit/test_paths.py",),
     ),
     Broken(
         "symlinks are followed",

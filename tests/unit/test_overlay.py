@@ -15,9 +15,9 @@ from pivot.cache import Cache
 from pivot.keys import Link
 from pivot.objects import Digest, Directory, File, Output, files_of, tree_digest
 from pivot.observer import Observer
+from pivot.paths import related
 from pivot.placement import place
 from pivot.plan import Existing, plan_checkout
-from pivot.project import related
 from pivot.remembered import Remembered
 from pivot.repro.overlay import overlay
 from pivot.scratch import Scratch

@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from pivot.errors import LocalError, UnsafePath, UsageError
-from pivot.project import Project, data_path, find_documents, find_project, init_project
+from pivot.errors import LocalError, UsageError
+from pivot.project import Project, find_documents, find_project, init_project
 from tests.unit.values import write
 
 
@@ -146,34 +144,3 @@ def test_other_names_are_no_documents(root: Path, name: str) -> None:
 def test_a_directory_that_is_gone_while_looking_is_a_local_error(root: Path) -> None:
     with pytest.raises(LocalError, match="absent"):
         find_documents(Project(root / "absent", root, root))
-
-
-@pytest.mark.parametrize(
-    "path", ["a", "a/b", "a/b/", "..a", "a..b", ".gitignore", "café\n", "a\\b"]
-)
-def test_a_path_inside_the_project_is_data(path: str) -> None:
-    assert data_path(path, "x.lock") == path.removesuffix("/")
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        *("", "/", "/a", ".", "..", "a/..", "a/./b", "a//b", "a/b//", "\0", "a/\0"),
-        *(".git", "a/.git/b", ".pivot/config.yaml", "A/.GIT/b", ".Pivot"),
-    ],
-)
-def test_a_path_that_leaves_the_data_is_unsafe(path: str) -> None:
-    with pytest.raises(UnsafePath, match=r"^x\.lock: unsafe path"):
-        data_path(path, "x.lock")
-
-
-@given(st.text(st.sampled_from("ab./\0~"), max_size=9))
-def test_whatever_is_accepted_stays_below_the_root(text: str) -> None:
-    try:
-        path = data_path(text, "x.lock")
-    except UnsafePath:
-        return
-
-    place = Path("/project") / path
-    assert Path("/project") in place.parents
-    assert str(place) == f"/project/{path}"
