@@ -225,3 +225,22 @@ def test_a_symlink_in_the_place_of_what_was_left_is_not_followed(tmp_path: Path)
 
     assert collected(cache, Source()) == LARGE
     assert other.read_bytes() == b"precious"
+
+
+def test_the_room_that_is_taken_is_that_of_dead_owners(tmp_path: Path) -> None:
+    leave(tmp_path, LARGE[:5000], dead_owner())
+    (tmp_path / "partial" / f"{DIGEST}.{own_name()}").write_bytes(b"in use")
+    (tmp_path / "partial" / "notes.txt").write_text("not ours")
+    with Cache(tmp_path) as cache:
+        assert cache.room_taken([DIGEST]) == 5000
+        assert cache.room_taken([digest_bytes(b"other")]) == 0
+
+
+def test_room_is_made_of_what_is_not_needed_now(tmp_path: Path) -> None:
+    path = leave(tmp_path, LARGE[:5000], dead_owner())
+    with Cache(tmp_path) as cache:
+        assert not cache.make_room([DIGEST])
+        assert path.exists()
+        assert cache.make_room([digest_bytes(b"other")])
+        assert not path.exists()
+        assert not cache.make_room([])

@@ -12,6 +12,7 @@ from tests.torture.kills import RANDOM_KILLS
 from tests.torture.log_volume import LOG_VOLUME
 from tests.torture.memory import MEMORY
 from tests.torture.model import MODEL
+from tests.torture.mutants import MUTANTS
 from tests.torture.order import ORDER
 from tests.torture.programme import Programme
 from tests.torture.syscalls import CALL_ERRORS, KILLS
@@ -35,4 +36,5 @@ PROGRAMMES: tuple[Programme, ...] = (
     MEMORY,
     LOG_VOLUME,
     BROKEN_BUILDS,
+    MUTANTS,
 )

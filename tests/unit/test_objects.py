@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -12,14 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot.errors import LocalError, ObjectDamaged
+from pivot.errors import LocalError, ObjectDamaged, ObjectFalse
 from pivot.objects import (
     CHUNK,
+    Content,
     Digest,
     Directory,
     File,
     Hasher,
     Promise,
+    Sha256,
     digest_bytes,
     digest_descriptor,
     digest_file,
@@ -28,6 +31,7 @@ from pivot.objects import (
     object_name,
     parse_object_name,
     read_chunks,
+    read_verified,
     tree_digest,
     verified,
 )
@@ -36,6 +40,7 @@ from tests.conftest import ROOT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+SHA = Sha256(hashlib.sha256(b"data").hexdigest())
 DIGESTS = st.integers(0, 2**64 - 1).map(lambda number: Digest(f"{number:016x}"))
 
 
@@ -194,3 +199,48 @@ def test_the_files_of_an_output_are_itself_or_those_in_it() -> None:
     assert files_of(file) == (file,)
     assert files_of(Directory("d", Digest("5baa5815b4154508"), (file,))) == (file,)
     assert files_of(Directory("d", Digest("ccab0b28617f1f56"), ())) == ()
+
+
+def test_bytes_of_the_right_name_and_another_sha256_are_false() -> None:
+    promise = Promise(digest_bytes(b"data"), 4, Sha256("0" * 64), "a ledger")
+
+    with pytest.raises(ObjectFalse, match=f"the SHA-256 {SHA}, and a ledger says 0000"):
+        list(verified([b"da", b"ta"], promise))
+
+
+def test_bytes_of_the_right_sha256_pass() -> None:
+    promise = Promise(digest_bytes(b"data"), 4, SHA, "a ledger")
+    hasher = Hasher(strong=True)
+
+    assert b"".join(verified([b"da", b"ta"], promise, hasher)) == b"data"
+    assert hasher.sha256() == SHA
+
+
+def test_a_hasher_that_was_not_asked_for_it_knows_no_sha256() -> None:
+    hasher = Hasher()
+    hasher.update(b"data")
+
+    assert hasher.sha256() is None
+
+
+def test_a_file_is_read_for_an_upload_whole_or_not_at_all(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"data")
+    right = Promise(digest_bytes(b"data"), 4)
+    wrong = Promise(digest_bytes(b"other"), 4)
+
+    assert b"".join(read_verified(tmp_path / "file", right)) == b"data"
+    with pytest.raises(ObjectDamaged, match="the local copy is damaged and was not pushed"):
+        list(read_verified(tmp_path / "file", wrong))
+
+
+def test_a_file_is_read_from_any_byte_on(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"0123456789")
+
+    assert list(read_chunks(tmp_path / "file", 4, start=3)) == [b"3456", b"789"]
+    assert list(read_chunks(tmp_path / "file", 4)) == [b"0123", b"4567", b"89"]
+
+
+def test_what_a_remote_claims_counts_for_nothing_by_default() -> None:
+    assert Content(4, [b"data"]).claimed is None
+    assert not Directory("d", digest_bytes(b""), ()).skips_ignored
+    assert not File("f", digest_bytes(b"")).lenient

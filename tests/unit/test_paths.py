@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot.errors import UnsafePath
-from pivot.paths import data_path, find_clashes, is_reserved
+from pivot.paths import data_path, find_clashes, is_reserved, related
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,18 @@ def test_names_that_some_file_systems_have_for_one(one: str, other: str) -> None
 
 def test_names_that_differ_anywhere() -> None:
     assert find_clashes(["a", "a/b", "b", "a b", "\u00e9", "e"]) == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("a", ["a", "a/b", "a/b/c"]),
+        ("a/b", ["a", "a/b", "a/b/c"]),
+        ("a/b/c/d", ["a", "a/b", "a/b/c"]),
+        ("ab", ["ab"]),
+        ("a/bc", ["a"]),
+        ("b", []),
+    ],
+)
+def test_a_path_is_related_to_what_is_in_it_or_around_it(path: str, found: list[str]) -> None:
+    assert related(path, ["a", "a/b", "a/b/c", "ab"]) == found

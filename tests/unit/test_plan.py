@@ -15,6 +15,7 @@ from pivot.plan import (
     OutputPlan,
     Place,
     Step,
+    TransferPlan,
     list_wanted,
     plan_checkout,
     plan_transfer,
@@ -272,3 +273,60 @@ def test_without_force_nothing_that_exists_nowhere_else_is_touched(
     assert not (touched or plan.paths(Step.CREATE)) or not (
         plan.refused or plan.paths(Step.MISSING)
     )
+
+
+def test_a_plan_can_leave_objects_out() -> None:
+    plan = TransferPlan({digest(1): 1, digest(2): 2}, {digest(3): 3}, (digest(4),))
+
+    assert plan.without([]) is plan
+    assert plan.without([digest(1), digest(9)]) == TransferPlan(
+        {digest(2): 2}, {digest(3): 3}, (digest(4),)
+    )
+
+
+REFUSED = PivotError("is not what it should be", hint="ask for another")
+
+
+def test_an_output_that_needs_a_refused_object_is_held_and_says_why() -> None:
+    content = {file.path: file.digest for file in files_of(ENTRY.output)}
+    (plan,) = plan_checkout(
+        [ENTRY],
+        cached=ALL,
+        workspace={"d": Found({"d/a": Is.ABSENT, "d/b": Is.SAME})},
+        existing=Existing.UPDATE,
+        refused={content["d/a"]: REFUSED},
+    )
+
+    assert [step for _, step in plan.steps] == [Step.HOLD, Step.LEAVE]
+    assert plan.problem is not None
+    assert f"d/a: object {content['d/a']}" in plan.problem.message
+    assert plan.problem.code == REFUSED.code
+    assert plan.problem.hint == "ask for another"
+
+
+def test_a_refused_object_that_is_in_place_already_hinders_nobody() -> None:
+    content = {file.path: file.digest for file in files_of(ENTRY.output)}
+    (plan,) = plan_checkout(
+        [ENTRY],
+        cached=ALL,
+        workspace={"d": Found({"d/a": Is.SAME, "d/b": Is.ABSENT})},
+        existing=Existing.UPDATE,
+        refused={content["d/a"]: REFUSED},
+    )
+
+    assert plan.problem is None
+    assert [step for _, step in plan.steps] == [Step.LEAVE, Step.CREATE]
+
+
+def test_the_first_problem_of_an_output_stands() -> None:
+    content = {file.path: file.digest for file in files_of(ENTRY.output)}
+    blocked = PivotError("a symlink stands there")
+    (plan,) = plan_checkout(
+        [ENTRY],
+        cached=ALL,
+        workspace={"d": Found({}, problem=blocked)},
+        existing=Existing.UPDATE,
+        refused={content["d/a"]: REFUSED},
+    )
+
+    assert plan.problem is blocked

@@ -288,3 +288,26 @@ def test_rounds_end_when_they_do_not_help() -> None:
     assert sorted(tries) == sorted([digest(1), digest(2)] * 2)
     assert {type(outcome) for outcome in moves.outcomes} == {Failed}
     assert len(meter.outcomes) == len(moves.outcomes) == 2
+
+
+def test_each_round_has_half_as_many_at_a_time() -> None:
+    guard, at_once, most = threading.Lock(), 0, [0] * 9
+    tries: dict[Digest, int] = {}
+
+    def move(each: Digest) -> bool:
+        nonlocal at_once
+        with guard:
+            number = tries[each] = tries.get(each, -1) + 1
+            at_once += 1
+            most[number] = max(most[number], at_once)
+        time.sleep(0.05)
+        with guard:
+            at_once -= 1
+        if number == 0 or (number == 1 and int(each[-1], 16) % 2):
+            raise ObjectUnreachable("not now")
+        return False
+
+    moves = move_all([digest(n) for n in range(8)], move, jobs=4)
+
+    assert moves.stopped is None
+    assert most[:4] == [4, 2, 1, 0]

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pivot.errors import LocalError, UnsafePath
-from pivot.tree import Blocked, Tree
+from pivot.tree import Blocked, Tree, folds_names
 from tests.unit.values import write
 
 
@@ -176,3 +176,41 @@ def test_any_order_of_paths_gives_what_the_file_system_has(
                 assert os.path.samestat(os.fstat(opened), (root / path).stat())
 
     assert descriptors() == before
+
+
+def test_what_is_removed_may_be_anything_or_nothing(root: Path) -> None:
+    write(root, "a/file")
+    write(root, "d/e/file")
+    (root / "link").symlink_to("d")
+
+    with Tree(root) as tree:
+        for path in ("a/file", "link", "d", "absent", "absent/deeper"):
+            tree.remove(path)
+
+    assert sorted(path.name for path in root.rglob("*")) == ["a"]
+
+
+def test_a_read_only_directory_is_removed_with_all_that_is_in_it(tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may remove everything")
+    write(tmp_path, "d/e/file")
+    (tmp_path / "d/e").chmod(0o555)
+    (tmp_path / "d").chmod(0o555)
+
+    with Tree(tmp_path) as tree:
+        tree.remove("d")
+
+    assert not (tmp_path / "d").exists()
+
+
+def test_a_project_whose_names_are_told_apart_folds_none(tmp_path: Path) -> None:
+    (tmp_path / ".pivot").mkdir()
+    assert not folds_names(tmp_path)
+    (tmp_path / ".PIVOT").mkdir()
+    assert not folds_names(tmp_path)
+
+
+def test_a_project_that_is_found_by_another_case_folds_names(tmp_path: Path) -> None:
+    (tmp_path / ".pivot").mkdir()
+    (tmp_path / ".PIVOT").symlink_to(".pivot")
+    assert folds_names(tmp_path)

@@ -1,0 +1,102 @@
+"""A directory of a run's own: there when needed, gone at the end, also those of dead runs."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from pivot.errors import LocalError, PivotError
+from pivot.owner import is_abandoned, own_name
+from pivot.scratch import Scratch
+
+DEAD = f"{own_name().rpartition('-')[0].rpartition('-')[0]}-4194999-00000000"
+"""A process id that Linux does not give."""
+
+
+def test_a_name_tells_whether_its_process_runs() -> None:
+    assert not is_abandoned(own_name())
+    assert is_abandoned(DEAD)
+    assert not is_abandoned(f"elsewhere-{DEAD}")
+    assert not is_abandoned("4194999")
+    assert own_name() != own_name()
+
+
+def test_a_run_has_one_directory_which_is_empty(tmp_path: Path) -> None:
+    scratch = Scratch(tmp_path / "tmp")
+    first, again = scratch.directory(), scratch.directory()
+
+    assert first == again
+    assert first.parent == tmp_path / "tmp"
+    assert list(first.iterdir()) == []
+
+
+def test_a_file_stays_when_all_is_well_and_goes_when_not(tmp_path: Path) -> None:
+    scratch = Scratch(tmp_path / "tmp")
+    with scratch.file() as (kept, descriptor):
+        os.write(descriptor, b"bytes")
+    with pytest.raises(RuntimeError), scratch.file() as (lost, _):
+        raise RuntimeError
+
+    assert kept.read_bytes() == b"bytes"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert not lost.exists()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
+
+
+def test_at_the_end_nothing_is_left(tmp_path: Path) -> None:
+    scratch = Scratch(tmp_path / "tmp")
+    with scratch.file():
+        pass
+    scratch.remove()
+
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(PivotError, match="the run is over"):
+        scratch.directory()
+
+
+@pytest.mark.parametrize("when", ["at the start", "at the end"])
+def test_what_a_dead_run_left_is_removed_and_what_others_use_is_not(
+    when: str, tmp_path: Path
+) -> None:
+    other = own_name()
+    for name in (DEAD, other):
+        (tmp_path / "tmp" / name).mkdir(parents=True)
+        (tmp_path / "tmp" / name / "file").write_text("bytes")
+    scratch = Scratch(tmp_path / "tmp")
+    if when == "at the start":
+        scratch.directory()
+    else:
+        scratch.remove()
+
+    assert not (tmp_path / "tmp" / DEAD).exists()
+    assert (tmp_path / "tmp" / other / "file").read_text() == "bytes"
+
+
+def test_a_place_that_is_no_directory_is_a_local_error(tmp_path: Path) -> None:
+    (tmp_path / "tmp").write_text("a file")
+
+    with pytest.raises(LocalError):
+        Scratch(tmp_path / "tmp").directory()
+
+
+def test_a_directory_whose_parent_others_remove_is_made_all_the_same(tmp_path: Path) -> None:
+    over = threading.Event()
+
+    def remove() -> None:
+        while not over.is_set():
+            Scratch(tmp_path / "tmp").remove()
+
+    thread = threading.Thread(target=remove)
+    thread.start()
+    try:
+        for _ in range(100):
+            scratch = Scratch(tmp_path / "tmp")
+            assert scratch.directory().is_dir()
+            scratch.remove()
+    finally:
+        over.set()
+        thread.join()
