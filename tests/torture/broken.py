@@ -168,7 +168,7 @@ BUILDS = (
 def run_broken_builds(run: Run) -> None:
     """Break a copy of the package, and let the tests that should notice it run."""
     builds = BUILDS if run.full else run.random.sample(BUILDS, 2)
-    sound = _copy(run, None)
+    sound = copy_tree(run)
     watching = sorted({test for build in builds for test in build.tests})
     if run.full:
         failing = [test for test in watching if not _passes(sound, test)]
@@ -180,24 +180,28 @@ def run_broken_builds(run: Run) -> None:
     run.note(f"{len(builds)} of {len(BUILDS)} builds")
 
 
-def _copy(run: Run, build: Broken | None) -> Path:
+def copy_tree(run: Run) -> Path:
+    """Copy what tests need, with the package, to break it there."""
     place = run.place("build")
     place.mkdir()
     for name in ("pivot", "tests", "examples", "docs"):
         shutil.copytree(ROOT / name, place / name, ignore=_LEFT_OUT, symlinks=True)
     for name in _DOCS:
         shutil.copy(ROOT / name, place / name)
-    if build is not None:
-        file = place / "pivot" / build.file
-        text = file.read_text()
-        if text.count(build.old) != 1:
-            raise ValueError(f"{build.file} does not have once what is to be broken: {build.name}")
-        file.write_text(text.replace(build.old, build.new))
     return place
 
 
+def _break(place: Path, build: Broken) -> None:
+    file = place / "pivot" / build.file
+    text = file.read_text()
+    if text.count(build.old) != 1:
+        raise ValueError(f"{build.file} does not have once what is to be broken: {build.name}")
+    file.write_text(text.replace(build.old, build.new))
+
+
 def _survives(run: Run, build: Broken) -> bool:
-    place = _copy(run, build)
+    place = copy_tree(run)
+    _break(place, build)
     survives = all(_passes(place, test) for test in build.tests)
     shutil.rmtree(place)
     return survives
