@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pivot.copying import copy_file
-from pivot.errors import LocalError, PivotError, UnsafePath, local_error
+from pivot.errors import LocalError, PivotError, local_error
 from pivot.exchange import exchange, newcomers, share_directory
 from pivot.keys import Link
 from pivot.objects import Directory, File, Output
@@ -99,7 +99,7 @@ class _Placer:
         for path in plan.remove:  # first: a directory may stand where a file belongs
             self._tree.remove(path)
             self._prune(path, plan.output)
-            self.removed += path != plan.output.path
+            self.removed += 1
         for file, source in aside:
             self._install(file, source)
         if isinstance(plan.output, Directory) and not _incomplete(plan):
@@ -140,7 +140,7 @@ class _Placer:
     def _update(self, plan: OutputPlan, files: Sequence[File]) -> bool:
         """Update a directory as a whole; false where that cannot be, and nothing was done."""
         output = plan.output
-        if not isinstance(output, Directory) or _incomplete(plan) or output.path in plan.remove:
+        if not isinstance(output, Directory):
             return False
         for _ in range(_TRIES):  # somebody else may be updating it as well
             done = self._try_update(plan, output, files)
@@ -153,7 +153,7 @@ class _Placer:
     def _try_update(
         self, plan: OutputPlan, output: Directory, files: Sequence[File]
     ) -> bool | None:
-        """Update a directory once; `None` if it became another directory meanwhile."""
+        """Update a directory once; `None` if something else stands there meanwhile."""
         aside = self._scratch.directory() / secrets.token_hex(8)
         cut = len(output.path) + 1
         changed = {path[cut:] for path in (*plan.remove, *(file.path for file in files))}
@@ -175,10 +175,7 @@ class _Placer:
             if not exchange(aside, name, above):
                 return False
             old = aside.lstat()
-            if not stat.S_ISDIR(old.st_mode):
-                exchange(aside, name, above)
-                raise UnsafePath(f"{output.path} became another while it was updated")
-            if not os.path.samestat(before, old):
+            if not stat.S_ISDIR(old.st_mode) or not os.path.samestat(before, old):
                 exchange(aside, name, above)
                 return None
             self._carry_over(aside, output.path, shared, changed)
@@ -219,6 +216,7 @@ class _Placer:
                 beside = f".pivot-{secrets.token_hex(8)}"
                 self._make(file, beside, above)
                 self._give_name(beside, above, name, above, file.path)
+                os.unlink(aside)
             self.placed += 1
         except OSError as error:
             raise local_error(error, file.path) from error

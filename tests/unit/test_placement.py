@@ -15,7 +15,7 @@ import pytest
 
 from pivot import placement
 from pivot.cache import Cache
-from pivot.errors import UnsafePath
+from pivot.errors import LocalError, UnsafePath
 from pivot.exchange import Shared
 from pivot.keys import Link
 from pivot.objects import Directory, File, Output, files_of, object_name
@@ -61,7 +61,10 @@ class Place:
         plan = plan_checkout(entries, cached=held, workspace=found, existing=existing)
         scratch = Scratch(self.root / ".pivot" / "cache" / "tmp")
         try:
-            return place(plan, self.root, cache=cache, scratch=scratch, links=links)
+            placed = place(plan, self.root, cache=cache, scratch=scratch, links=links)
+            if all(one.error is None for one in placed):
+                assert list(scratch.directory().iterdir()) == []
+            return placed
         finally:
             scratch.remove()
             assert not (self.cache / "tmp").exists()
@@ -447,10 +450,14 @@ def test_an_update_without_exchange_is_the_same(
     project.check_out(PARTS, links=[Link.COPY])
     monkeypatch.setattr(placement, "exchange", lambda *_: False)
 
+    write(project.root, "out/parts/old/deep/one", b"a")
+    write(project.root, "out/parts/sub/two", b"b")
+
     (placed,) = project.check_out(new, existing=Existing.UPDATE, links=[Link.COPY])
 
-    assert placed == Placed("out/parts", 2)
+    assert placed == Placed("out/parts", 2, 2)
     assert project.files() == {"out/parts/a": b"A", "out/parts/sub/b": b"B"}
+    assert not (project.root / "out/parts/old").exists()
 
 
 def test_a_symlink_that_appears_where_an_update_belongs_is_not_followed(
@@ -515,3 +522,107 @@ def test_a_new_directory_appears_with_one_rename(
 
     assert placed == Placed("out/parts", 2)
     assert project.files() == {"out/parts/a": b"a", "out/parts/sub/b": b"b"}
+
+
+def test_a_file_that_goes_takes_the_directories_with_it_that_are_empty_then(
+    project: Place,
+) -> None:
+    project.hold(b"a", b"b")
+    project.check_out(PARTS)
+    write(project.root, "out/parts/sub/old/deep/one", b"a")
+
+    (placed,) = project.check_out(PARTS, existing=Existing.UPDATE)
+
+    assert placed == Placed("out/parts", 0, 1)
+    assert not (project.root / "out/parts/sub/old").exists()
+    assert project.files() == {"out/parts/a": b"a", "out/parts/sub/b": b"b"}
+
+
+def test_an_empty_directory_is_a_directory_and_stays_one(project: Place) -> None:
+    project.hold(b"a")
+    empty = directory_of("out/parts", {})
+
+    assert project.check_out(empty) == [Placed("out/parts", 0)]
+    assert (project.root / "out/parts").is_dir()
+
+    write(project.root, "out/parts/old", b"a")
+    assert project.check_out(empty, existing=Existing.UPDATE) == [Placed("out/parts", 0, 1)]
+    assert list((project.root / "out/parts").iterdir()) == []
+
+
+def test_each_output_counts_what_was_removed_of_it(project: Place) -> None:
+    project.hold(b"a", b"b", b"x")
+    others = [directory_of(f"out/{name}", {"x": b"x"}) for name in ("p", "q")]
+    for name in ("p/1", "p/2", "q/1", "q/2", "q/3"):
+        write(project.root, f"out/{name}", b"a")
+
+    placed = project.check_out(*others, existing=Existing.UPDATE)
+
+    assert placed == [Placed("out/p", 1, 2), Placed("out/q", 1, 3)]
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="no second file system")
+def test_an_update_from_a_cache_on_another_file_system_is_the_same(project: Place) -> None:
+    new = directory_of("out/parts", {"a": b"A", "sub/b": b"B"})
+    far = Path(f"/dev/shm/pivot-test-update-{os.getpid()}")
+    far.mkdir()
+    try:
+        (project.root / ".pivot" / "cache").symlink_to(far)
+        project.hold(b"a", b"b", b"A", b"B")
+        project.check_out(PARTS)
+        write(project.root, "out/parts/old", b"a")
+
+        (placed,) = project.check_out(new, existing=Existing.UPDATE, links=[Link.COPY])
+
+        assert placed == Placed("out/parts", 2, 1)
+        assert project.files() == {"out/parts/a": b"A", "out/parts/sub/b": b"B"}
+    finally:
+        shutil.rmtree(far)
+
+
+@pytest.mark.parametrize("times", [1, 100])
+def test_a_directory_that_takes_the_place_of_an_update_is_updated_itself(
+    times: int, project: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else replaces the directory, once or without end."""
+    new = directory_of("out/parts", {"a": b"A", "sub/b": b"B"})
+    project.hold(b"a", b"b", b"A", b"B")
+    project.check_out(PARTS, links=[Link.COPY])
+    real, left = placement.exchange, iter(range(times))
+
+    def late(aside: Path, name: str, above: int | None) -> bool:
+        if name == "parts" and aside.name != "mine" and next(left, None) is not None:
+            write(project.root, "mine/note", b"mine")
+            (project.root / "out/parts").rename(project.root / f"was-{len(os.listdir('.'))}")
+            (project.root / "mine").rename(project.root / "out/parts")
+        return real(aside, name, above)
+
+    monkeypatch.chdir(project.root)
+    monkeypatch.setattr(placement, "exchange", late)
+    (placed,) = project.check_out(new, existing=Existing.UPDATE, links=[Link.COPY])
+
+    seen = {path.name for path in (project.root / "out/parts").rglob("*") if path.is_file()}
+    if times == 1:
+        assert placed == Placed("out/parts", 2)
+        assert seen == {"a", "b", "note"}
+    else:
+        assert isinstance(placed.error, LocalError)
+        assert "out/parts keeps changing" in placed.error.message
+        assert (placed.files, seen) == (0, {"note"})
+
+
+def test_a_full_disk_ends_it_at_once(project: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.hold(b"x", b"y")
+    tried = []
+
+    def full(*words: object, **options: object) -> None:
+        tried.append(words)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(placement.os, "link", full)
+    (placed,) = project.check_out(X, file_of("out/y", b"y"))
+
+    assert placed.error is not None
+    assert "out/x: No space left" in placed.error.message
+    assert len(tried) == 1
+    assert project.files() == {}
