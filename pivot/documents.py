@@ -265,11 +265,18 @@ def write_document(root: Path, path: str, data: bytes) -> Path:
 
 
 def check_document_path(root: Path, path: str) -> None:
-    """Refuse a symlink at *path* below *root*, or on the way there; raises `UnsafePath`."""
+    """Refuse a symlink at *path* below *root*, or on the way there.
+
+    Raises `UnsafePath`, and `LocalError` where the file system cannot tell.
+    """
     names = path.split("/")
     for end in range(1, len(names) + 1):
         place = "/".join(names[:end])
-        if (root / place).is_symlink():
+        try:
+            is_link = (root / place).is_symlink()
+        except OSError as error:
+            raise local_error(error, place) from error
+        if is_link:
             raise UnsafePath(
                 f"{place} is a symlink: {path} is not written through it",
                 hint=f"replace {place} by what it leads to",

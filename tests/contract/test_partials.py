@@ -244,3 +244,52 @@ def test_room_is_made_of_what_is_not_needed_now(tmp_path: Path) -> None:
         assert cache.make_room([digest_bytes(b"other")])
         assert not path.exists()
         assert not cache.make_room([])
+
+
+@pytest.mark.parametrize("kind", ["directory", "pipe"])
+def test_what_is_no_file_is_not_gone_on_with(kind: str, tmp_path: Path) -> None:
+    path = leave(tmp_path, b"", dead_owner())
+    path.unlink()
+    if kind == "directory":
+        path.mkdir()
+    else:
+        os.mkfifo(path)
+
+    assert collected(tmp_path, Source()) == LARGE
+
+
+def test_each_object_has_its_own(tmp_path: Path) -> None:
+    other = tmp_path / "partial" / f"{'0' * 16}.{dead_owner()}"
+    leave(tmp_path, LARGE[:5000], dead_owner())
+    other.write_bytes(b"of another")
+    source = Source()
+
+    assert collected(tmp_path, source) == LARGE
+    assert source.starts == [5000]
+    assert other.read_bytes() == b"of another"
+
+
+def test_other_names_are_left_alone(tmp_path: Path) -> None:
+    names = [f"notes.{dead_owner()}", f"{DIGEST}-{dead_owner()}"]
+    for name in names:
+        (tmp_path / "partial").mkdir(exist_ok=True)
+        (tmp_path / "partial" / name).write_text("not ours")
+    with Cache(tmp_path) as cache:
+        cache.make_room([])
+
+    assert sorted(path.name for path in left(tmp_path)) == sorted(names)
+
+
+def test_a_place_that_cannot_be_had_is_a_local_error(tmp_path: Path) -> None:
+    (tmp_path / "partial").write_text("a file")
+
+    with Cache(tmp_path) as cache, pytest.raises(LocalError, match="partial: "):
+        cache.collect(Promise(DIGEST), Source())
+
+
+def test_a_download_leaves_nothing_open(tmp_path: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    with Cache(tmp_path) as cache:
+        cache.collect(Promise(DIGEST), Source())
+
+    assert len(os.listdir("/proc/self/fd")) == before

@@ -31,7 +31,8 @@ def _old(tmp_path: Path) -> Path:
         (old / name).write_text(text)
     (old / "empty").mkdir()
     (old / "link").symlink_to("a")
-    (old / "sub").chmod(0o750)
+    old.chmod(0o710)
+    (old / "sub").chmod(0o550)
     return old
 
 
@@ -50,7 +51,8 @@ def test_what_stays_is_shared_and_what_goes_is_left_out(old: Path, tmp_path: Pat
     assert names(new) == ["a", "empty", "link", "sub", "sub/deep", "sub/deep/c"]
     assert (new / "a").samefile(old / "a")
     assert os.readlink(new / "link") == "a"
-    assert stat.S_IMODE((new / "sub").stat().st_mode) == 0o750
+    assert stat.S_IMODE(new.stat().st_mode) == 0o710
+    assert stat.S_IMODE((new / "sub").stat().st_mode) == 0o750  # what is ours can be changed
 
 
 def test_the_two_change_places(old: Path, tmp_path: Path) -> None:
@@ -63,6 +65,16 @@ def test_the_two_change_places(old: Path, tmp_path: Path) -> None:
     assert done
     assert names(old) == ["x"]
     assert "a" in names(tmp_path / "new")
+
+
+def test_the_place_may_be_named_from_the_current_directory(
+    old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "new").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    assert exchange(Path("new"), "old", None)
+    assert names(old) == []
 
 
 def test_another_file_system_cannot(old: Path, tmp_path: Path) -> None:
@@ -95,4 +107,20 @@ def test_what_came_or_was_replaced_since_is_found(old: Path, tmp_path: Path) -> 
         (tmp_path / "a").rename(old / "a")
         (old / "link").unlink()
 
+        before = os.listdir("/proc/self/fd")
         assert sorted(newcomers(source, shared, {"sub/b"})) == ["a", "sub/later"]
+        assert os.listdir("/proc/self/fd") == before
+
+
+def test_nothing_is_left_open(old: Path, tmp_path: Path) -> None:
+    with opened(old) as source:
+        before = os.listdir("/proc/self/fd")
+        share_directory(source, tmp_path / "new", ())
+        assert os.listdir("/proc/self/fd") == before
+
+
+def test_what_is_there_already_is_no_place_for_a_new_directory(old: Path, tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+
+    with opened(old) as source, pytest.raises(FileExistsError):
+        share_directory(source, tmp_path / "new", ())

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot.errors import InvalidDocument, UnsafePath
+from pivot.errors import InvalidDocument, LocalError, UnsafePath
 from pivot.ledger import (
     Section,
     ledger_path,
@@ -36,6 +36,8 @@ NAMES = st.text(
         (".pivot/stages/demo/train@a.lock", ".pivot/digests/demo/train@a.sha256"),
         ("b/.pivot/stages/make.lock", "b/.pivot/digests/make.sha256"),
         ("data/raw.csv.pvt", ".pivot/digests/data/raw.csv.pvt.sha256"),
+        (".pivot/stages/x.pvt", ".pivot/digests/.pivot/stages/x.pvt.sha256"),
+        ("poetry.lock.pvt", ".pivot/digests/poetry.lock.pvt.sha256"),
     ],
 )
 def test_a_ledger_lies_beside_its_document(document: str, ledger: str) -> None:
@@ -157,3 +159,37 @@ def test_no_symlink_is_followed(what: str, tmp_path: Path) -> None:
         load_ledger(tmp_path, "a/l.sha256")
     with pytest.raises(UnsafePath):
         write_ledger(tmp_path, "a/l.sha256", {"d": Section(DIGEST, {"d/a": SUM})})
+    with pytest.raises(UnsafePath):
+        write_ledger(tmp_path, "a/l.sha256", {})
+    assert (tmp_path / "elsewhere/l.sha256").exists()
+
+
+def test_a_path_is_escaped_only_where_its_line_says_so() -> None:
+    text = f"# {DIGEST}  d\\n\n{SUM}  d\\n/x\n# \\{DIGEST}  e\\n\n\\{SUM}  e\\n/y\n"
+
+    assert parse_ledger(text.encode(), "l") == {
+        "d\\n": Section(DIGEST, {"d\\n/x": SUM}),
+        "e\n": Section(DIGEST, {"e\n/y": SUM}),
+    }
+
+
+def test_of_much_that_is_wrong_the_beginning_is_said() -> None:
+    with pytest.raises(InvalidDocument) as caught:
+        parse_ledger(b"nonsense\n" * 1000, "l")
+
+    assert caught.value.message.endswith("; and 16 more")  # of the 21 that were read
+
+
+def test_below_a_file_there_is_no_ledger(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a file")
+
+    assert load_ledger(tmp_path, "a/l.sha256") == {}
+
+
+def test_what_the_disk_refuses_is_a_local_error(tmp_path: Path) -> None:
+    (tmp_path / "a/l.sha256").mkdir(parents=True)
+
+    with pytest.raises(LocalError, match="Is a directory"):
+        write_ledger(tmp_path, "a/l.sha256", {})
+    with pytest.raises(LocalError, match="File name too long"):
+        load_ledger(tmp_path, "x" * 300)

@@ -28,6 +28,7 @@ from pivot.objects import (
     digest_file,
     files_of,
     is_digest,
+    is_sha256,
     object_name,
     parse_object_name,
     read_chunks,
@@ -244,3 +245,34 @@ def test_what_a_remote_claims_counts_for_nothing_by_default() -> None:
     assert Content(4, [b"data"]).claimed is None
     assert not Directory("d", digest_bytes(b""), ()).skips_ignored
     assert not File("f", digest_bytes(b"")).lenient
+
+
+def test_what_has_too_many_bytes_is_not_read_to_its_end() -> None:
+    def chunks() -> Iterator[bytes]:
+        yield b"dat"
+        yield b"ab"
+        pytest.fail("it has one byte too many already")
+
+    with pytest.raises(ObjectDamaged, match="more than the recorded 4 bytes"):
+        list(verified(chunks(), Promise(digest_bytes(b"data"), 4)))
+
+
+def test_chunks_pass_as_they_come() -> None:
+    promise = Promise(digest_bytes(b"data"), 4)
+
+    assert list(verified([b"da", b"ta"], promise)) == [b"da", b"ta"]
+
+
+@pytest.mark.parametrize("text", [None, 5, "", "0" * 63, "0" * 65, "A" * 64, "0" * 64 + "\n"])
+def test_what_is_no_sha256(text: object) -> None:
+    assert not is_sha256(text)
+    assert is_sha256(SHA)
+
+
+def test_hashing_leaves_nothing_open(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"data")
+    before = len(os.listdir("/proc/self/fd"))
+
+    digest_file(tmp_path / "file")
+
+    assert len(os.listdir("/proc/self/fd")) == before

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot.errors import IntegrityError, PivotError
-from pivot.objects import Digest, File, files_of
+from pivot.objects import Digest, File, Promise, Sha256, files_of
 from pivot.plan import (
     Existing,
     Found,
@@ -21,6 +23,7 @@ from pivot.plan import (
     plan_transfer,
     sound,
 )
+from pivot.targets import Reference
 from tests.unit.values import digest, directory_of, file_of, stage_output, tracked_output
 
 NAMES = st.integers(0, 12).map(digest)
@@ -330,3 +333,32 @@ def test_the_first_problem_of_an_output_stands() -> None:
     )
 
     assert plan.problem is blocked
+
+
+A, B = (file_of(f"d/{name}", b"same") for name in "ab")
+SUM, OTHER = Sha256("0" * 64), Sha256("1" * 64)
+
+
+def vouched(file: File, sha256: Sha256, ledger: str) -> Reference:
+    return replace(stage_output(file.path, file), sums={file.path: sha256}, ledger=ledger)
+
+
+def test_what_a_ledger_says_of_one_path_counts_for_the_object() -> None:
+    (want,) = list_wanted([stage_output("s", A), vouched(B, SUM, "l")]).values()
+
+    assert want.promise == Promise(A.digest, 4, SUM, "l")
+    assert [place.path for place in want.places] == ["d/a", "d/b"]
+
+
+def test_without_a_ledger_digest_and_size_have_to_do() -> None:
+    (want,) = list_wanted([stage_output("s", A)]).values()
+
+    assert want.promise == Promise(A.digest, 4)
+
+
+def test_ledgers_may_say_the_same_and_not_two_things_of_one_object() -> None:
+    assert list_wanted([vouched(A, SUM, "l"), vouched(B, SUM, "m")])[A.digest].sha256 == SUM
+
+    with pytest.raises(IntegrityError) as caught:
+        list_wanted([vouched(A, SUM, "l"), vouched(B, OTHER, "m")])
+    assert f"l says {SUM} (d/a) and m says {OTHER} (d/b)" in caught.value.message

@@ -100,3 +100,17 @@ def test_a_directory_whose_parent_others_remove_is_made_all_the_same(tmp_path: P
     finally:
         over.set()
         thread.join()
+
+
+def test_a_directory_that_somebody_removed_is_a_local_error(tmp_path: Path) -> None:
+    scratch = Scratch(tmp_path / "tmp")
+    scratch.directory().rmdir()
+
+    with pytest.raises(LocalError), scratch.file():
+        pass
+
+
+def test_a_file_that_is_gone_does_not_hide_what_went_wrong(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), Scratch(tmp_path / "tmp").file() as (path, _):
+        path.unlink()
+        raise RuntimeError

@@ -192,7 +192,7 @@ def test_what_is_removed_may_be_anything_or_nothing(root: Path) -> None:
 
 def test_a_read_only_directory_is_removed_with_all_that_is_in_it(tmp_path: Path) -> None:
     if os.geteuid() == 0:
-        pytest.skip("root may remove everything")
+        pytest.skip("root may remove everything; see below")
     write(tmp_path, "d/e/file")
     (tmp_path / "d/e").chmod(0o555)
     (tmp_path / "d").chmod(0o555)
@@ -214,3 +214,43 @@ def test_a_project_that_is_found_by_another_case_folds_names(tmp_path: Path) -> 
     (tmp_path / ".pivot").mkdir()
     (tmp_path / ".PIVOT").symlink_to(".pivot")
     assert folds_names(tmp_path)
+
+
+def test_what_is_below_nothing_is_not_looked_for_elsewhere(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name without its directory would be one in the current directory."""
+    mine = write(tmp_path / "current", "mine")
+    monkeypatch.chdir(tmp_path / "current")
+
+    with Tree(root) as tree:
+        tree.remove("absent/mine")
+        assert tree.lstat("absent/mine") is None
+
+    assert mine.exists()
+
+
+def test_what_the_file_system_refuses_is_a_local_error(root: Path) -> None:
+    with Tree(root) as tree:
+        for act in (tree.lstat, tree.remove, tree.open):
+            with pytest.raises(LocalError, match="too long"):
+                act("x" * 300)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+def test_another_user_than_root_removes_read_only_directories(tmp_path: Path) -> None:
+    write(tmp_path, "own/d/e/file")
+    (tmp_path / "own/d/link").symlink_to("e")
+    for path in (tmp_path / "own", *(tmp_path / "own").rglob("*")):
+        os.chown(path, 65534, 65534, follow_symlinks=False)
+    (tmp_path / "own/d/e").chmod(0o555)
+    (tmp_path / "own/d").chmod(0o555)
+
+    with Tree(tmp_path / "own") as tree:
+        os.seteuid(65534)
+        try:
+            tree.remove("d")
+        finally:
+            os.seteuid(0)
+
+    assert list((tmp_path / "own").iterdir()) == []

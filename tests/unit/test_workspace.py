@@ -12,10 +12,10 @@ import pytest
 
 from pivot.cache import Cache
 from pivot.errors import UnsafePath
-from pivot.objects import Digest, File, Output, digest_bytes, object_name
+from pivot.objects import Digest, File, Output, Sha256, digest_bytes, object_name
 from pivot.plan import Existing, Found, Is, Step, plan_checkout
 from pivot.tree import Blocked
-from pivot.workspace import Workspace
+from pivot.workspace import Workspace, find_contents
 from tests.unit.values import directory_of, file_of, paths_of, put_object, stage_output, write
 
 X = file_of("d/x", b"right")
@@ -163,7 +163,10 @@ def test_a_link_to_another_object_can_be_replaced(root: Path) -> None:
     assert seen(root, X) is Is.CACHED
 
 
-@pytest.mark.parametrize("target", ["elsewhere", "/etc/passwd", ".", "../.pivot/cache/files/ab"])
+@pytest.mark.parametrize(
+    "target",
+    ["elsewhere", "/etc/passwd", ".", "../.pivot/cache/files/ab", "../.pivot/cache/files/ab/notes"],
+)
 def test_a_link_to_anything_else_is_the_users(root: Path, target: str) -> None:
     (cache_of(root) / "files").mkdir(parents=True)
     write(root, "d/elsewhere", b"right")
@@ -321,3 +324,65 @@ def test_a_file_is_found_where_its_content_is_right(root: Path) -> None:
     (root / "d/x").symlink_to(write(root, "y", b"right"))
     assert not workspace.find(X)
     assert not workspace.find(replace(X, path="y/x"))
+
+    (root / "e/x").mkdir(parents=True)
+    assert not workspace.find(replace(X, path="e/x"))
+    (root / "link").symlink_to(write(root, "f/x", b"right").parent)
+    assert not workspace.find(replace(X, path="link/x"))
+
+
+def test_contents_are_found_once_each_at_their_own_paths(root: Path) -> None:
+    entries = [
+        stage_output("s", output)
+        for output in (X, replace(X, path="again"), PARTS, file_of("n", b"n"))
+    ]
+    for path, content in {"d/x": b"right", "again": b"right", "parts/a": b"a", "n": b"n"}.items():
+        write(root, path, content)
+    cache = Cache(cache_of(root))
+    asked = frozenset(digest_bytes(content) for content in (b"right", b"a", b"b"))
+
+    assert find_contents(root, cache, entries, asked) == {
+        X.digest: root / "d/x",
+        digest_bytes(b"a"): root / "parts/a",
+    }
+    assert find_contents(root, cache, entries, frozenset()) == {}
+
+
+@pytest.mark.parametrize("existing", Existing)
+def test_a_file_whose_size_nobody_recorded_is_read(root: Path, existing: Existing) -> None:
+    write(root, "d/x", b"right")
+
+    assert seen(root, replace(X, size=None), existing) is Is.SAME
+
+
+def test_a_file_that_fits_its_digest_and_not_its_sha256_was_forged(root: Path) -> None:
+    write(root, "d/x", b"right")
+    entry = replace(stage_output("s", X), sums={"d/x": Sha256("0" * 64)})
+    workspace = Workspace(root, Cache(cache_of(root)))
+
+    found = workspace.observe([entry], existing=Existing.UPDATE)
+
+    assert found["d/x"].files == {"d/x": Is.CACHED}
+
+
+def test_what_git_cannot_tell_of_is_the_users(root: Path) -> None:
+    write(root, "parts/old")
+    put_object(cache_of(root), b"")
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    (root / ".git/index").write_bytes(b"no index")
+
+    assert observe(root, PARTS).extra == {}
+
+
+@pytest.mark.parametrize("folds", [True, False])
+def test_names_that_the_file_system_takes_for_one_are_refused(root: Path, folds: bool) -> None:
+    (root / ".pivot").mkdir()
+    if folds:
+        (root / ".PIVOT").symlink_to(".pivot")  # as a file system does that folds them
+    entries = [stage_output("s", file_of(name, b"x")) for name in ("d/x", "D/X", "y")]
+
+    found = Workspace(root, Cache(cache_of(root))).observe(entries, existing=Existing.REFUSE)
+
+    refused = {path for path, each in found.items() if isinstance(each.problem, UnsafePath)}
+    assert bool(refused & {"d/x", "D/X"}) == folds
+    assert found["y"].problem is None
