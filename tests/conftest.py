@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -17,6 +17,11 @@ from tests import memory
 from tests.servers import S3Server, seaweedfs
 
 ROOT = Path(__file__).parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let many short runs share one server."""
+    parser.addoption("--s3", metavar="URL", help="a SeaweedFS of tests/servers that runs already")
 
 
 def pytest_configure() -> None:
@@ -103,7 +108,12 @@ def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(name="server", scope="session")
-def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+def _server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[S3Server]:
+    if url := request.config.getoption("--s3"):
+        yield S3Server("seaweedfs", url, "testkey", "testsecret")
+        return
     with seaweedfs(tmp_path_factory.mktemp("seaweedfs")) as server:
         yield server
 
@@ -111,10 +121,9 @@ def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 @pytest.fixture(name="new_bucket", scope="session")
 def _new_bucket(server: S3Server) -> Callable[[], str]:
     """Make buckets that nobody has used."""
-    numbers = itertools.count(1)
 
     def make() -> str:
-        name = f"bucket-{os.getpid()}-{next(numbers)}"
+        name = f"bucket-{secrets.token_hex(6)}"
         server.make_bucket(name)
         return name
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-import os
+import secrets
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -79,13 +78,12 @@ def _make_place(
     start: Callable[[str], S3Server], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], Place]:
     """Make empty places of a kind."""
-    numbers = itertools.count(1)
 
     def make(kind: str) -> Place:
         if kind == "folder":
             return Folder(tmp_path_factory.mktemp("shared"))
         server = start(kind)
-        bucket = f"contract-{os.getpid()}-{next(numbers)}"
+        bucket = f"contract-{secrets.token_hex(6)}"
         server.make_bucket(bucket)
         return Bucket(server, bucket, kind)
 
