@@ -249,3 +249,52 @@ def test_credentials_that_cannot_be_renewed_are_said_to_be_the_matter() -> None:
     assert (
         error.message == "s3://b/p: origin: AWS credentials cannot be had: the SSO session is over"
     )
+
+
+def signs(answer: Answer) -> set[str]:
+    names = ("missing", "denied", "unconditional", "busy", "unlistable", "passing", "wrong_region")
+    return {name for name in names if getattr(answer, name) is True}
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (0, "", {"passing"}),
+        (400, "InvalidRequest", set()),
+        (400, "RequestTimeout", {"busy", "passing"}),
+        (403, "", {"denied"}),
+        (404, "NoSuchKey", {"missing"}),
+        (404, "NoSuchBucket", set()),
+        (412, "PreconditionFailed", set()),
+        (429, "", {"busy", "passing"}),
+        (499, "", set()),
+        (500, "", {"passing"}),
+        (500, "NotImplemented", {"unconditional"}),
+        (501, "", {"unconditional"}),
+        (503, "", {"busy", "passing"}),
+        (504, "", {"passing"}),
+    ],
+)
+def test_what_an_answer_is_a_sign_of(
+    server: Scripted, status: int, code: str, expected: set[str]
+) -> None:
+    if status:
+        assert signs(answer_of(server, status, code)) == expected
+    else:
+        with pytest.raises(BaseError) as caught:
+            obstore.get(store_at(1), "x")
+        assert signs(parse_answer(caught.value)) == expected
+
+
+def test_a_key_that_is_no_path_makes_a_listing_useless(server: Scripted) -> None:
+    listing = (
+        '<?xml version="1.0"?><ListBucketResult><IsTruncated>false</IsTruncated><Contents>'
+        "<Key>files//ab</Key><Size>1</Size><LastModified>2026-01-01T00:00:00Z</LastModified>"
+        "<ETag>1</ETag></Contents></ListBucketResult>"
+    )
+    server.answer = (200, listing)
+
+    with pytest.raises(BaseError) as caught:
+        list(obstore.list(store_at(server.server_port)))
+
+    assert signs(parse_answer(caught.value)) == {"unlistable", "passing"}
