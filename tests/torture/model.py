@@ -55,7 +55,7 @@ def run_model(run: Run) -> None:
 
     seed(run.seed)(Life)
     limits = settings(
-        max_examples=run.figure(6, 400),
+        max_examples=run.figure(6, 420),
         stateful_step_count=_STEPS,
         deadline=None,
         database=None,

@@ -14,12 +14,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.contract.remotes import CHOICE
+from tests.servers import S3Server, seaweedfs
 from tests.torture import mutator
 from tests.torture.broken import copy_tree
 from tests.torture.programme import Programme, Run
@@ -83,19 +84,18 @@ class Tried:
 def run_mutants(run: Run) -> None:
     """Let the tests of each module run on a sample of its mutants."""
     modules = list(CORE) if run.full else ["ledger"]
-    bench = _Bench(run)
-    sound = dict(zip(modules, bench.try_all([Trial(module) for module in modules]), strict=True))
-    trials = [
-        Trial(module, fault, 15 + 2 * sound[module].seconds)
-        for module, faults in _sample(run, bench, modules).items()
-        for fault in faults
-    ]
-    run.random.shuffle(trials)  # or the slow ones come together
-    tried = bench.try_all(trials)
-    again = bench.try_all([Trial("ledger"), Trial("verify")] if run.full else [])
-    for each in [*sound.values(), *again]:  # or all would be caught
+    with _bench(run) as bench:
+        sound = dict(zip(modules, bench.try_all(map(Trial, modules)), strict=True))
+        trials = [
+            Trial(module, fault, 15 + 2 * sound[module].seconds)
+            for module, faults in _sample(run, bench, modules).items()
+            for fault in faults
+        ]
+        run.random.shuffle(trials)  # or the slow ones come together
+        tried = bench.try_all(trials)
+        again = bench.try_all([Trial("verify")] * _WORKERS if run.full else [])
+    for each in (*sound.values(), *again):  # or all would be caught
         run.point(*([] if each.passed else [f"{each.where} fails without a fault"]))
-    bench.remove()
     survivors = sorted(each.where for each in tried if each.passed)
     for where in survivors:
         print(f"not caught: {where}", flush=True)
@@ -107,65 +107,79 @@ def run_mutants(run: Run) -> None:
     run.note(f"{caught} of {len(tried)} mutants caught ({score} %)")
 
 
+@dataclass(frozen=True)
+class _Copy:
+    """A copy of the tree, and a server that no other uses."""
+
+    root: Path
+    server: S3Server
+
+    def file(self, module: str) -> Path:
+        return self.root / "pivot" / f"{module}.py"
+
+
 class _Bench:
-    """Copies of the tree in which modules are changed, one for each worker."""
+    """Copies in which modules are changed, one for each worker."""
 
-    def __init__(self, run: Run) -> None:
-        self._server = run.server.url
-        self._copies = [copy_tree(run) for _ in range(_WORKERS)]
-        self._free: queue.Queue[Path] = queue.Queue()
-        for copy in self._copies:
+    def __init__(self, copies: Sequence[_Copy]) -> None:
+        self._free: queue.Queue[_Copy] = queue.Queue()
+        for copy in copies:
             self._free.put(copy)
-        self.sources = {name: _file(self._copies[0], name).read_text() for name in CORE}
+        self.sources = {name: copies[0].file(name).read_text() for name in CORE}
 
-    def try_all(self, trials: Sequence[Trial]) -> list[Tried]:
+    def try_all(self, trials: Iterable[Trial]) -> list[Tried]:
         with ThreadPoolExecutor(_WORKERS) as pool:
             return list(pool.map(self._try, trials))
 
-    def remove(self) -> None:
-        for copy in self._copies:
-            shutil.rmtree(copy)
-
     def _try(self, trial: Trial) -> Tried:
         copy = self._free.get()
-        file, source = _file(copy, trial.module), self.sources[trial.module]
+        file, source = copy.file(trial.module), self.sources[trial.module]
         text, what = mutator.mutate(source, trial.fault)
         began = time.monotonic()
         try:
             file.write_text(text)
-            passed = self._passes(copy, trial)
+            passed = _passes(copy, trial)
         finally:
             file.write_text(source)
             self._free.put(copy)
         return Tried(f"{trial.module}.py:{what}", passed, time.monotonic() - began)
 
-    def _passes(self, copy: Path, trial: Trial) -> bool:
-        """Run the tests until one fails; what takes too long has not passed."""
-        scratch = copy / "scratch"
-        words = ["-q", "-x", "-p", "no:cacheprovider", "--basetemp", scratch, "--s3", self._server]
-        tests = (f"tests/{test}" for test in CORE[trial.module])
-        process = subprocess.Popen(
-            ["nice", sys.executable, "-B", "-m", "pytest", *words, *tests],
-            cwd=copy,
-            env=os.environ | {"PYTHONPATH": str(copy), CHOICE: "folder seaweedfs"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        try:
-            return process.wait(trial.seconds) == 0
-        except subprocess.TimeoutExpired:
-            return False
-        finally:
-            with contextlib.suppress(ProcessLookupError):  # also the commands that do not end
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            shutil.rmtree(scratch, ignore_errors=True)
+
+@contextlib.contextmanager
+def _bench(run: Run) -> Iterator[_Bench]:
+    with contextlib.ExitStack() as stack:
+        servers = [run.server]
+        for number in range(1, _WORKERS):
+            servers.append(stack.enter_context(seaweedfs(run.directory / f"server-{number}")))
+        copies = [_Copy(copy_tree(run), server) for server in servers]
+        yield _Bench(copies)
+        for copy in copies:
+            shutil.rmtree(copy.root)
 
 
-def _file(copy: Path, module: str) -> Path:
-    return copy / "pivot" / f"{module}.py"
+def _passes(copy: _Copy, trial: Trial) -> bool:
+    """Run the tests until one fails; what takes too long has not passed."""
+    scratch = copy.root / "scratch"
+    words = ["-q", "-x", "-p", "no:cacheprovider", "--basetemp", scratch, "--s3", copy.server.url]
+    tests = (f"tests/{test}" for test in CORE[trial.module])
+    process = subprocess.Popen(
+        ["nice", sys.executable, "-B", "-m", "pytest", *words, *tests],
+        cwd=copy.root,
+        env=os.environ | {"PYTHONPATH": str(copy.root), CHOICE: "folder seaweedfs"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        return process.wait(trial.seconds) == 0
+    except subprocess.TimeoutExpired:
+        return False
+    finally:
+        with contextlib.suppress(ProcessLookupError):  # also the commands that do not end
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _sample(run: Run, bench: _Bench, modules: list[str]) -> dict[str, list[int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,7 +59,7 @@ class Run:
 
     def bucket(self) -> str:
         """Make a bucket that nobody has used."""
-        name = f"torture-{self.random.getrandbits(48):012x}-{next(_numbers)}"
+        name = f"torture-{self.random.getrandbits(48):012x}-{secrets.token_hex(4)}"
         self.server.make_bucket(name)
         return name
 
