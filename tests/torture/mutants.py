@@ -148,9 +148,8 @@ class _Bench:
 @contextlib.contextmanager
 def _bench(run: Run) -> Iterator[_Bench]:
     with contextlib.ExitStack() as stack:
-        servers = [run.server]
-        for number in range(1, _WORKERS):
-            servers.append(stack.enter_context(seaweedfs(run.directory / f"server-{number}")))
+        more = (seaweedfs(run.directory / f"server-{number}") for number in range(1, _WORKERS))
+        servers = [run.server, *(stack.enter_context(server) for server in more)]
         copies = [_Copy(copy_tree(run), server) for server in servers]
         yield _Bench(copies)
         for copy in copies:
