@@ -34,21 +34,23 @@ class Partials:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._lock = threading.Lock()
-        self._left: dict[Digest, Path] = {}  # by this process
+        self._waiting: dict[Digest, Path] | None = None
 
     def claim(self, digest: Digest) -> Path | None:
         """Take what is left of *digest*, if anything is."""
         with self._lock:
-            if (own := self._left.pop(digest, None)) is not None:
-                return own
-        for found, path in self._abandoned():
-            if found == digest:
-                ours = self._name(digest)
-                with contextlib.suppress(OSError):  # somebody else was first
-                    path.rename(ours)
-                    if stat.S_ISREG(ours.lstat().st_mode) and os.access(ours, os.R_OK | os.W_OK):
-                        return ours
-                    ours.unlink()
+            left = self._to_go_on_with().pop(digest, None)
+        if left is None:
+            return None
+        ours = self._name(digest)
+        with contextlib.suppress(OSError):
+            left.rename(ours)  # or somebody else was first
+            found = ours.lstat()
+            # a second name is that of an object or of an output, which is not to be written to
+            if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
+                ours.chmod(0o600)  # it is read-only where only its name was lacking
+                return ours
+            ours.unlink()
         return None
 
     def new(self, digest: Digest) -> Path:
@@ -75,7 +77,7 @@ class Partials:
             yield descriptor
         except ObjectUnreachable:
             with self._lock:
-                self._left[digest] = path
+                self._to_go_on_with()[digest] = path
             raise
         except (ObjectError, LocalError):
             with contextlib.suppress(OSError):
@@ -86,7 +88,9 @@ class Partials:
 
     def size(self, digests: Collection[Digest]) -> int:
         """Say how many bytes are left of *digests*, which need no more room."""
-        return sum(_size(path) for digest, path in self._abandoned() if digest in digests)
+        with self._lock:
+            waiting = dict(self._to_go_on_with())
+        return sum(_size(path) for digest, path in waiting.items() if digest in digests)
 
     def drop(self, is_over: Callable[[Digest], bool]) -> bool:
         """Remove those of dead owners that nobody will go on with; tell whether there were any.
@@ -110,10 +114,15 @@ class Partials:
     def _name(self, digest: Digest) -> Path:
         return self._root / f"{digest}.{own_name()}"
 
-    def _abandoned(self) -> Iterator[tuple[Digest, Path]]:
-        for name in self._names():
-            if is_abandoned(name[_DIGITS + 1 :]):
-                yield Digest(name[:_DIGITS]), self._root / name
+    def _to_go_on_with(self) -> dict[Digest, Path]:
+        """List what dead owners have left, once: not again for each of many objects."""
+        if self._waiting is None:
+            self._waiting = {
+                Digest(name[:_DIGITS]): self._root / name
+                for name in self._names()
+                if is_abandoned(name[_DIGITS + 1 :])
+            }
+        return self._waiting
 
     def _names(self) -> list[str]:
         try:

@@ -293,3 +293,45 @@ def test_a_download_leaves_nothing_open(tmp_path: Path) -> None:
         cache.collect(Promise(DIGEST), Source())
 
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_what_lacked_only_its_name_can_be_gone_on_with_by_its_owner(tmp_path: Path) -> None:
+    path = leave(tmp_path, LARGE[:5000], dead_owner())
+    path.chmod(0o444)
+    modes: list[int] = []
+
+    class Looking(Source):
+        def __call__(self, start: int) -> Content:
+            modes.extend(file.stat().st_mode & 0o777 for file in left(tmp_path))
+            return super().__call__(start)
+
+    source = Looking()
+
+    assert collected(tmp_path, source) == LARGE
+    assert source.starts == [5000]
+    assert modes == [0o600]
+
+
+def test_what_has_another_name_is_not_written_to(tmp_path: Path) -> None:
+    path = leave(tmp_path, LARGE[:5000], dead_owner())
+    (tmp_path / "output").hardlink_to(path)
+    source = Source()
+
+    assert collected(tmp_path, source) == LARGE
+    assert source.starts == [0]
+    assert (tmp_path / "output").read_bytes() == LARGE[:5000]
+
+
+def test_many_objects_are_looked_for_with_one_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[object] = []
+    real = os.listdir
+    with Cache(tmp_path) as cache:
+        monkeypatch.setattr(os, "listdir", lambda path: looks.append(path) or real(path))
+        for number in range(20):
+            data = b"%d" % number
+            cache.collect(Promise(digest_bytes(data)), Source(data))
+        monkeypatch.undo()
+
+    assert looks.count(tmp_path / "partial") <= 1

@@ -13,17 +13,8 @@ import pytest
 from tests.conftest import Command, Done
 from tests.e2e.weather import OUTPUTS, assert_sentence, leftovers, make_project, without_cache
 from tests.projects import Content, ProjectBuilder, digest, objects
-from tests.torture.namespace import in_namespace
+from tests.torture.namespace import in_namespace, on_a_disk
 
-PULL_ON_A_SMALL_DISK = """
-mount -t tmpfs -o size=4m,mode=755 none "$0"
-cp -a "$1/." "$0"
-cd "$0"
-code=0
-"$PYTHON" -m pivot pull --checkout-mode copy || code=$?
-cp -a "$0/." "$2"
-exit $code
-"""
 PULL_WITH_A_READ_ONLY_PLACE = """
 mount --bind "$0" "$0"
 mount -o remount,ro,bind "$0"
@@ -60,20 +51,17 @@ def test_a_full_disk(sizes: dict[str, int], tmp_path: Path, bucket: str, pivot: 
     project = one_stage(tmp_path / "big", bucket, big)
     clone = without_cache(project, tmp_path / "big-clone")
     pushed = pivot("push", cwd=project)
-    for name in ("disk", "kept"):
-        (tmp_path / name).mkdir()
-    places = (tmp_path / "disk", clone, tmp_path / "kept")
 
-    done = in_namespace(PULL_ON_A_SMALL_DISK, *places, pivot=pivot, cwd=tmp_path)
-    again = pivot("pull", cwd=tmp_path / "kept")
+    done, kept = on_a_disk("size=4m", clone, "pull", "--checkout-mode", "copy", pivot=pivot)
+    again = pivot("pull", cwd=kept)
 
     assert pushed.code == 0, pushed
     assert_sentence(done, 7, "free", "space")
-    cached = objects(tmp_path / "kept/.pivot/cache")
+    cached = objects(kept / ".pivot/cache")
     assert all(name == digest(body) for name, body in cached.items())
-    assert leftovers(tmp_path / "kept") == []
+    assert leftovers(kept) == []
     assert again.code == 0, again
-    assert {path: (tmp_path / "kept" / path).read_bytes() for path in big} == big
+    assert {path: (kept / path).read_bytes() for path in big} == big
 
 
 @pytest.mark.usefixtures("can_mount")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,20 +13,11 @@ from tests.conftest import Command
 from tests.e2e.weather import assert_sentence, leftovers, without_cache
 from tests.projects import Content, ProjectBuilder, digest, objects
 from tests.servers import S3Server
-from tests.torture.namespace import in_namespace
+from tests.torture.namespace import on_a_disk
 
 COUNT = 150
 TREE: Content = {f"{number:03}.bin": b"%d" % number for number in range(COUNT)}
 SHELVES = len({digest(b"%d" % number)[:2] for number in range(COUNT)})
-PULL = """
-mount -t tmpfs -o size=8m,mode=755,nr_inodes="$3" none "$0"
-cp -a "$1/." "$0"
-cd "$0"
-code=0
-"$PYTHON" -m pivot pull || code=$?
-cp -a "$0/." "$2"
-exit $code
-"""
 
 
 @pytest.fixture(name="clone", scope="module")
@@ -50,18 +42,16 @@ def _clone(
 def test_a_disk_without_room_for_more_files(
     inodes: int, said: str, clone: Path, tmp_path: Path, pivot: Command
 ) -> None:
-    places = [tmp_path / name for name in ("disk", "kept")]
-    for place in places:
-        place.mkdir()
+    place = shutil.copytree(clone, tmp_path / "clone")
 
-    done = in_namespace(PULL, places[0], clone, places[1], str(inodes), pivot=pivot, cwd=tmp_path)
-    kept = objects(places[1] / ".pivot/cache")
-    left = leftovers(places[1])
-    again = pivot("pull", cwd=places[1])
+    done, after = on_a_disk(f"size=8m,nr_inodes={inodes}", place, "pull", pivot=pivot)
+    kept = objects(after / ".pivot/cache")
+    left = leftovers(after)
+    again = pivot("pull", cwd=after)
 
     assert_sentence(done, 7, said)
     assert f"Fetched from 'origin': {len(kept)} transferred" in done.out
     assert all(digest(body) == name for name, body in kept.items())
     assert left == []
     assert again.code == 0, again
-    assert {path.name: path.read_bytes() for path in (places[1] / "out/tree").iterdir()} == TREE
+    assert {path.name: path.read_bytes() for path in (after / "out/tree").iterdir()} == TREE

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from tests.e2e.ugly import Place, stage
 from tests.e2e.weather import leftovers
 from tests.projects import digest, objects
+from tests.torture.namespace import in_namespace
 
 
 def kept(place: Place, said: str) -> bytes:
@@ -237,10 +237,9 @@ exec "$PYTHON" -m pivot repro
 """
 
 
+@pytest.mark.usefixtures("can_mount")
 @pytest.mark.parametrize("ballast", ["3500k", "2500k", "1500k"])
 def test_a_full_disk(ballast: str, place: Place, tmp_path: Path) -> None:
-    if shutil.which("unshare") is None:
-        pytest.skip("needs unshare(1), to mount a small file system")
     make = "mkdir tree; for n in 1 2 3 4; do head -c 250k /dev/urandom > tree/$n || exit 1; done"
     place.write(first=stage("echo 1 > small", "small"), big=stage(make, "tree"))
     (place.root / ".pivot/config.yaml").write_text("cache:\n  checkout_mode: [copy]\n")
@@ -248,23 +247,14 @@ def test_a_full_disk(ballast: str, place: Place, tmp_path: Path) -> None:
     shutil.rmtree(place.root / ".git")
     for name in ("disk", "kept"):
         (tmp_path / name).mkdir()
-    script = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", ON_A_SMALL_DISK]
+    places = (tmp_path / "disk", place.root, tmp_path / "kept")
 
-    done = subprocess.run(
-        [*script, tmp_path / "disk", place.root, tmp_path / "kept"],
-        check=False,
-        env=place.pivot.environment | {"PYTHON": sys.executable},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    done = in_namespace(ON_A_SMALL_DISK, *places, pivot=place.pivot, cwd=tmp_path)
 
-    if "mount:" in done.stderr:
-        pytest.skip(f"this machine does not let us mount: {done.stderr.strip()}")
-    assert done.returncode == 0, done
-    assert "Traceback" not in done.stderr
-    codes = re.findall(r"^code (\d)$", done.stdout, re.MULTILINE)
-    stage_itself = "stage big failed: exit code 1" in done.stderr
+    assert done.code == 0, done
+    assert "Traceback" not in done.err
+    codes = re.findall(r"^code (\d)$", done.out, re.MULTILINE)
+    stage_itself = "stage big failed: exit code 1" in done.err
     assert codes == ["1" if stage_itself else "0" if ballast == "1500k" else "7"], done
     held = objects(tmp_path / "kept/.pivot/cache")
     assert all(name == digest(body) for name, body in held.items())

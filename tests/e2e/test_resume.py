@@ -13,7 +13,7 @@ from tests.conftest import Command
 from tests.e2e.weather import assert_sentence, leftovers, make_project, through, without_cache
 from tests.projects import digest, objects
 from tests.servers import FaultProxy, S3Server
-from tests.torture.namespace import in_namespace
+from tests.torture.namespace import on_a_disk
 
 SIZE = 20 * 1024 * 1024
 MODEL = "models/large.bin"
@@ -101,32 +101,18 @@ def test_what_somebody_changed_of_it_is_noticed(
     assert leftovers(clone) == []
 
 
-FETCH_ON_A_DISK = """
-mount -t tmpfs -o size=25m,mode=755 none "$0"
-cp -a "$1/." "$0"
-cd "$0"
-code=0
-"$PYTHON" -m pivot fetch || code=$?
-cp -a "$0/." "$2"
-exit $code
-"""
-
-
 @pytest.mark.usefixtures("can_mount")
 @pytest.mark.parametrize("of", ["the object itself", "another object"])
 def test_what_was_left_does_not_take_the_room(
-    of: str, clone: Path, data: bytes, tmp_path: Path, server: S3Server, pivot: Command
+    of: str, clone: Path, data: bytes, server: S3Server, pivot: Command
 ) -> None:
     with through(server, pivot) as (proxy, through_proxy):
         kill_while_it_comes(clone, proxy, through_proxy)
     if of == "another object":
         (path,) = left(clone)
         path.rename(path.with_name("0" * 16 + path.name[16:]))
-    disk, kept = tmp_path / "disk", tmp_path / "kept"
-    disk.mkdir()
-    kept.mkdir()
 
-    done = in_namespace(FETCH_ON_A_DISK, disk, clone, kept, pivot=pivot, cwd=tmp_path)
+    done, kept = on_a_disk("size=25m", clone, "fetch", pivot=pivot)
 
     assert done.code == 0, done
     assert list(objects(kept / ".pivot/cache").values()) == [data]

@@ -4,20 +4,10 @@ from __future__ import annotations
 
 import shutil
 
-from tests.torture.namespace import check_mounting, in_namespace
+from tests.torture.namespace import check_mounting, on_a_disk
 from tests.torture.programme import Programme, Run
 from tests.torture.scene import Case, make_cases, move_links, said_wrong
 
-_SCRIPT = """
-mount -t tmpfs -o "$1" none "$0"
-cp -a "$2/." "$0"
-cd "$0/project"
-shift 3
-code=0
-"$PYTHON" -m pivot "$@" || code=$?
-cp -a "$0/." "$OLDPWD"
-exit $code
-"""
 _LOCAL = 7
 _PAGE = 4096
 
@@ -41,14 +31,13 @@ def run_small_disks(run: Run) -> None:
 
 def _try(run: Run, case: Case, option: str) -> tuple[list[str], int]:
     pivot = run.pivot()
-    place, disk, kept = (run.place(name) for name in ("ready", "disk", "kept"))
+    place = run.place("ready")
+    disk = place.with_name(f"{place.name}-disk")
     project = case.copy(place)
-    disk.mkdir()
-    kept.mkdir()
     config = f"folders:\n  origin: {(place / 'remote').as_uri()}\n"
     (project / ".pivot/config.yaml").write_text(config)
     move_links(place, place, disk)
-    done = in_namespace(_SCRIPT, disk, option, place, "-", *case.words, pivot=pivot, cwd=kept)
+    done, kept = on_a_disk(option, place, *case.words, pivot=pivot, below="project")
     if "No space left" in done.err and not (kept / "project").exists():
         return [], -1  # not even the project fits
     move_links(kept, disk)

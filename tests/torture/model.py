@@ -59,7 +59,7 @@ def run_model(run: Run) -> None:
         stateful_step_count=_STEPS,
         deadline=None,
         database=None,
-        phases=(Phase.generate, Phase.shrink),
+        phases=(Phase.generate, Phase.shrink) if run.full else (Phase.generate,),
         suppress_health_check=list(HealthCheck),
     )
     with _environment(pivot):
@@ -152,8 +152,12 @@ class _Life(RuleBasedStateMachine):
         shutil.rmtree(self.root(number) / ".pivot/cache", ignore_errors=True)
         self.team.machines[number].cache.clear()
 
-    @rule(number=who, path=where, data=st.sampled_from(WRONG))
-    def damage(self, number: int, path: str, data: bytes) -> None:
+    @rule(number=who, path=where, data=st.sampled_from(WRONG), gone=st.booleans())
+    def damage(self, number: int, path: str, data: bytes, *, gone: bool) -> None:
+        """Let an object be wrong; its file is perhaps deleted, as by somebody who noticed."""
+        if gone:
+            (self.root(number) / path).unlink(missing_ok=True)
+            self.team.machines[number].files.pop(path, None)
         name = self.team.machines[number].lock.get(path, b"")
         held = self.team.machines[number].cache.get(name)
         if held is not None:

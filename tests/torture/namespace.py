@@ -11,6 +11,17 @@ from pathlib import Path
 from tests.conftest import Command, Done
 from tests.torture.programme import CannotRunError
 
+_ON_A_DISK = """
+mount -t tmpfs -o "$1,mode=755" none "$0"
+cp -a "$2/." "$0"
+cd "$0/$4"
+kept=$3
+shift 4
+code=0
+"$PYTHON" -m pivot "$@" || code=$?
+cp -a "$0/." "$kept"
+exit $code
+"""
 _ALONE = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-ec")
 
 
@@ -38,3 +49,18 @@ def in_namespace(script: str, *arguments: str | Path, pivot: Command, cwd: Path)
         timeout=120,
     )
     return Done(done.returncode, done.stdout, done.stderr)
+
+
+def on_a_disk(
+    size: str, place: Path, *words: str, pivot: Command, below: str = "."
+) -> tuple[Done, Path]:
+    """Run a command on a copy of *place* on a file system of that *size*, a mount option.
+
+    The command runs in the directory *below* the copy. The answer has also what was there at last,
+    beside *place*.
+    """
+    disk, kept = (place.with_name(f"{place.name}-{name}") for name in ("disk", "kept"))
+    for each in (disk, kept):
+        each.mkdir()
+    done = in_namespace(_ON_A_DISK, disk, size, place, kept, below, *words, pivot=pivot, cwd=kept)
+    return done, kept
