@@ -90,7 +90,7 @@ BUILDS = (
         "placement.py",
         "            if not stat.S_ISDIR(old.st_mode) or not os.path.samestat(before, old):\n",
         "            if False:\n",
-        ("tests/unit/test_placement.py",),
+        ("tests/unit/test_placement_updates.py",),
     ),
     Broken(
         "a listing that fails is an empty one",
