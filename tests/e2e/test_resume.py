@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -36,26 +37,29 @@ def left(clone: Path) -> list[Path]:
     return sorted((clone / ".pivot/cache/partial").glob("*"))
 
 
-def kill_while_it_comes(clone: Path, proxy: FaultProxy, through_proxy: Command) -> int:
-    """Kill a pull when half of the object is there; say how much is left."""
+def kill_while_it_comes(
+    clone: Path, proxy: FaultProxy, through_proxy: Command, number: int = signal.SIGKILL
+) -> int:
+    """End a pull by a signal when half of the object is there; say how much is left."""
     proxy.freeze(math.inf)
     with through_proxy.start("pull", cwd=clone) as process:
         began = time.monotonic()
         while not (left(clone) and left(clone)[0].stat().st_size > SIZE // 4):
             assert time.monotonic() - began < 60
             time.sleep(0.05)
-        process.kill()
-        process.communicate()
+        process.send_signal(number)
+        process.communicate(timeout=30)
     proxy.heal()
     (file,) = left(clone)
     return file.stat().st_size
 
 
-def test_after_a_kill_the_next_pull_fetches_the_rest(
-    clone: Path, data: bytes, server: S3Server, pivot: Command
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_after_the_end_by_a_signal_the_next_pull_fetches_the_rest(
+    number: int, clone: Path, data: bytes, server: S3Server, pivot: Command
 ) -> None:
     with through(server, pivot) as (proxy, through_proxy):
-        size = kill_while_it_comes(clone, proxy, through_proxy)
+        size = kill_while_it_comes(clone, proxy, through_proxy, number)
         proxy.lengths.clear()
 
         again = through_proxy("pull", cwd=clone)
