@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pivot.documents import Value, load_yaml, mapping
 from pivot.errors import InvalidDocument, UsageError
 from pivot.keys import KEYS, OPTIONS, REMOTE_KEY, Integrity, Level, Link, Setting, read_setting
+from pivot.remote_url import is_exposed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,6 +109,17 @@ class Config:
                 hint="Run 'pivot remote list' to see available remotes",
             )
         return remotes[wanted]
+
+    def doubts(self, remote: RemoteSettings) -> tuple[str, ...]:
+        """Say what makes *remote* less safe than it looks, and was not its user's choice."""
+        key = f"remote_options.{remote.name}.endpoint"
+        if self.get(key)[1] is not Level.LOCAL or not is_exposed(remote.endpoint):
+            return ()
+        told = (
+            f"the project's configuration has an endpoint without TLS for remote '{remote.name}', "
+            f"{remote.endpoint}: who is on the way can read and change what is sent; use https://"
+        )
+        return (told,)
 
 
 def load_config(project: Project | None, user_file: Path) -> Config:

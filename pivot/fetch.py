@@ -101,8 +101,10 @@ def _fetch(
             plan = plan_transfer(wanted, source=kept, destination=held)
             weak = session.refuse_weak(wanted[digest] for digest in plan.transfer)
             plan = plan.without(weak)
+            doubts = session.config.doubts(settings)
             if dry_run:
-                return Transfer("fetch", settings.name, store.url, wanted, plan, refused=weak)
+                name, url = settings.name, store.url
+                return Transfer("fetch", name, url, wanted, plan, refused=weak, warnings=doubts)
             session.check_size(plan.bytes + before)
             _check_room(session, cache, plan)
             moves = session.move(plan, lambda d: _receive(session, store, cache, wanted[d]))
@@ -114,7 +116,10 @@ def _fetch(
                 plan,
                 _named(cache, moves),
                 refused=weak,
-                warnings=stale_warnings(session.project.root, references, plan.transfer),
+                warnings=(
+                    *doubts,
+                    *stale_warnings(session.project.root, references, plan.transfer),
+                ),
             )
     except UsageError:
         raise

@@ -52,6 +52,7 @@ def push(
         try:
             with contextlib.closing(session.open_remote(settings)) as store:
                 done, known = _push(session, settings, store, cache, own, wanted, dry_run=dry_run)
+            done = replace(done, warnings=session.config.doubts(settings))
             return done if dry_run else _with_ledgers(session, cache, done, selection, known)
         except RemoteError as error:
             return stopped_transfer("push", settings, wanted, error)
@@ -122,7 +123,8 @@ def _with_ledgers(
     try:
         written = update_ledgers(session.project.root, cache, chosen, every, known=known)
     except LocalError as error:  # all is on the remote, which is what was asked for
-        return replace(done, warnings=(f"the ledgers were not written: {error.message}",))
+        told = f"the ledgers were not written: {error.message}"
+        return replace(done, warnings=(*done.warnings, told))
     return replace(done, ledgers=written)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,3 +59,15 @@ def parse_remote_url(url: str) -> RemoteUrl:
         f"must be a valid S3 URL (s3://bucket/prefix), got: {url}",
         hint="a shared folder is written file:///folder",
     )
+
+
+def is_exposed(endpoint: str) -> bool:
+    """Tell whether what is sent to *endpoint* leaves this machine and is not encrypted."""
+    parts = urlsplit(endpoint)
+    host = parts.hostname or ""
+    if parts.scheme != "http" or host == "localhost" or host.endswith(".localhost"):
+        return False
+    try:
+        return not ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name
+        return True

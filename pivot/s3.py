@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
-    from obstore import Attributes, GetOptions
+    from obstore import Attributes, GetOptions, GetResult
 
     from pivot.aws import Access
     from pivot.objects import Hasher, Promise
@@ -107,13 +107,13 @@ class S3Remote:
         promise = replace(promise, size=found)
         chunks = read_verified(source, promise, hasher)
         if found > PART:  # parts know no condition: what is there is asked for once more
-            if self._is_there(promise.digest, found):
+            if self._is_there(promise, found):
                 return True
             self._put_parts(promise, chunks, found, count)
             return False
         with self._slots, self._memory.hold(found):
             data = b"".join(chunks)
-            was_there = self._put(promise.digest, data, _attributes(hasher.sha256()))
+            was_there = self._put(replace(promise, sha256=hasher.sha256() or promise.sha256), data)
         count(found)
         return was_there
 
@@ -130,30 +130,41 @@ class S3Remote:
             except FOREIGN as error:
                 raise of_object(parse_answer(error), self._calls.url) from error
 
-        claimed = answer.attributes.get(_SHA256, "")
-        size = answer.meta["size"]
-        return Content(size, chunks(), Sha256(claimed) if is_sha256(claimed) else None)
+        return Content(answer.meta["size"], chunks(), _claimed(answer))
 
-    def _is_there(self, digest: Digest, size: int, *, if_refused: bool = False) -> bool:
-        """Tell whether an object of *size* bytes is there; raises `ObjectDamaged` for another."""
+    def _is_there(self, promise: Promise, size: int, *, if_refused: bool = False) -> bool:
+        """Tell whether the object is there; raises `ObjectDamaged` where it is another.
+
+        What somebody stored under this name can differ in its size, or in the SHA-256 that it
+        claims: then one of the two contents was made to have the digest of the other.
+        """
+        name = object_name(promise.digest)
         try:
-            found = self._inventory.size(digest)
+            there = self._calls.read(lambda store: obstore.get(store, name, options={"head": True}))
         except ObjectMissing:
             return False
         except ObjectRefused:
             return if_refused
+        found = there.meta["size"]
         if found != size:
             raise ObjectDamaged(f"the remote holds {found} bytes instead of {size}")
+        claimed = _claimed(there)
+        if None not in {claimed, promise.sha256} and claimed != promise.sha256:
+            raise ObjectDamaged(
+                f"the remote holds another content of this digest: SHA-256 {claimed} instead of "
+                f"{promise.sha256}"
+            )
         return True
 
-    def _put(self, digest: Digest, data: bytes, attributes: Attributes) -> bool:
+    def _put(self, promise: Promise, data: bytes) -> bool:
         """Store *data* unless it is there; tell whether it was."""
+        digest, attributes = promise.digest, _attributes(promise.sha256)
         for seconds in (*_PAUSES, None):
             refusal = self._try_put(digest, data, attributes)
             if refusal is None:
                 return False
             # 412 says that it is there; 409 also that another write is under way, or was undone
-            if self._is_there(digest, len(data), if_refused=refusal.status == _PRECONDITION):
+            if self._is_there(promise, len(data), if_refused=refusal.status == _PRECONDITION):
                 return True
             if seconds is not None:
                 time.sleep(seconds)
@@ -271,6 +282,11 @@ class S3Remote:
                 "aws sts get-caller-identity",
             )
         return of_object(answer, self._calls.url)
+
+
+def _claimed(answer: GetResult) -> Sha256 | None:
+    claimed = answer.attributes.get(_SHA256, "")
+    return Sha256(claimed) if is_sha256(claimed) else None
 
 
 def _attributes(sha256: Sha256 | None) -> Attributes:

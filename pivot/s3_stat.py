@@ -52,10 +52,6 @@ class Inventory:
         for_each(wanted[1:], head, jobs=self._jobs)
         return found
 
-    def size(self, digest: Digest) -> int:
-        """Ask for the size of one object; raises `ObjectMissing`, `ObjectRefused` and others."""
-        return self._calls.read(lambda store: obstore.head(store, object_name(digest)))["size"]
-
     def _list(self, wanted: list[Digest], found: dict[Digest, int | None]) -> list[Digest]:
         """Add what LIST can tell cheaply to *found*; return those to be asked for one by one."""
         pages: list[Page] = []
@@ -100,8 +96,9 @@ class Inventory:
         return left
 
     def _head(self, digest: Digest, found: dict[Digest, int | None]) -> None:
+        name = object_name(digest)
         try:
-            found[digest] = self.size(digest)
+            found[digest] = self._calls.read(lambda store: obstore.head(store, name))["size"]
         except ObjectMissing:
             self._explain(digest)
         except ObjectRefused:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pivot.errors import ExitCode, RemoteDenied, RemoteError
-from pivot.objects import Digest, Hasher, Promise, digest_bytes
+from pivot.errors import ExitCode, ObjectDamaged, RemoteDenied, RemoteError
+from pivot.objects import Digest, Hasher, Promise, Sha256, digest_bytes, object_name
 from tests.contract.remotes import LACKS, SIGNATURES, Bucket, write_sample
 
 if TYPE_CHECKING:
@@ -71,6 +72,40 @@ def test_an_upload_by_a_reader_is_denied(
         remote.upload(Promise(digest, size), source, Hasher(), count=lambda _: None)
 
     assert place.names() == []
+
+
+@SMALL_AND_LARGE
+def test_an_upload_refuses_an_object_that_claims_another_sha256(
+    server: S3Server, bucket: str, tmp_path: Path, size: int
+) -> None:
+    place = Bucket(server, bucket, "seaweedfs")
+    digest, source = write_sample(tmp_path, size)
+    name = f"pre/fix/{object_name(digest)}"
+    claimed, own = "0" * 64, Sha256(hashlib.sha256(source.read_bytes()).hexdigest())
+    with closing(server.client()) as client:
+        claim = {"pivot-sha256": claimed}
+        client.put_object(Bucket=bucket, Key=name, Body=b"!" * size, Metadata=claim)
+    with closing(place.open()) as remote, pytest.raises(ObjectDamaged) as caught:
+        remote.upload(Promise(digest, size, own), source, Hasher(), count=lambda _: None)
+
+    assert f"SHA-256 {claimed} instead of {own}" in caught.value.message
+    assert place.contents() == {name: b"!" * size}
+
+
+@SMALL_AND_LARGE
+def test_an_upload_takes_an_object_that_claims_the_same_sha256_for_its_own(
+    server: S3Server, bucket: str, tmp_path: Path, size: int
+) -> None:
+    place = Bucket(server, bucket, "seaweedfs")
+    digest, source = write_sample(tmp_path, size)
+    own = Sha256(hashlib.sha256(source.read_bytes()).hexdigest())
+    answers = []
+    with closing(place.open()) as remote:
+        for _ in range(2):
+            promise, hasher = Promise(digest, size, own), Hasher(strong=True)
+            answers.append(remote.upload(promise, source, hasher, count=lambda _: None))
+
+    assert answers == [False, True]
 
 
 @FEW_AND_MANY

@@ -260,6 +260,32 @@ def test_an_import_from_a_remote_of_ours_uses_its_endpoint(
     assert (clone / "data/a.bin").read_bytes() == DATA
 
 
+@pytest.mark.parametrize("level", ["project", "user"])
+def test_an_endpoint_without_tls_that_the_project_chose_is_warned_of(
+    level: str, small: Path, tmp_path: Path, bare_pivot: Command, server: S3Server
+) -> None:
+    keys = {"AWS_ACCESS_KEY_ID": server.access_key, "AWS_SECRET_ACCESS_KEY": server.secret_key}
+    command = Command(bare_pivot.home, keys)
+    exposed = f"http://0.0.0.0:{urlsplit(server.url).port}"  # not loopback by its name
+    words = ["config", "set", *(["--global"] if level == "user" else [])]
+    command(*words, "remote_options.origin.endpoint", exposed, cwd=small)
+    clone = without_cache(small, tmp_path / "clone")
+
+    told = [
+        command(*arguments, cwd=place)
+        for place, arguments in (
+            (small, ["push", "--dry-run"]),
+            (small, ["push"]),
+            (clone, ["pull", "--dry-run"]),
+            (clone, ["pull"]),
+        )
+    ]
+
+    assert [done.code for done in told] == [0] * 4, told
+    warned = [f"endpoint without TLS for remote 'origin', {exposed}" in done.err for done in told]
+    assert warned == [level == "project"] * 4
+
+
 def parts_under_way(server: S3Server, bucket: str) -> list[str]:
     with contextlib.closing(server.client()) as s3:
         listed = s3.list_multipart_uploads(Bucket=bucket)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot.errors import UsageError
-from pivot.remote_url import FolderUrl, S3Url, parse_remote_url
+from pivot.remote_url import FolderUrl, S3Url, is_exposed, parse_remote_url
 
 NAMES = st.text(st.characters(exclude_characters="/", codec="utf-8"), min_size=1).filter(
     lambda name: name not in {".", ".."}
@@ -91,3 +91,20 @@ def test_keys_in_a_url_are_refused_and_not_repeated(keys: str) -> None:
 def test_a_prefix_that_services_read_differently_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="prefix may not have"):
         parse_remote_url(url)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "exposed"),
+    [
+        ("http://minio.lan:9000", True),
+        ("http://10.0.0.7:9000", True),
+        ("http://127.0.0.1.example.org", True),
+        ("https://minio.lan:9000", False),
+        ("http://localhost:9000", False),
+        ("http://s3.localhost", False),
+        ("http://127.0.0.2:9000", False),
+        ("http://[::1]:9000", False),
+    ],
+)
+def test_what_leaves_the_machine_without_tls_is_exposed(endpoint: str, exposed: bool) -> None:
+    assert is_exposed(endpoint) is exposed
