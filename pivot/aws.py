@@ -19,6 +19,7 @@ from pivot.errors import (
     RemoteUnavailable,
     UsageError,
 )
+from pivot.foreign_text import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -121,7 +122,7 @@ def find_bucket_region(
     except ProfileNotFound:
         raise
     except (BotoCoreError, ValueError) as error:
-        raise RemoteUnavailable(f"s3://{bucket}: cannot find its region: {error}") from error
+        raise RemoteUnavailable(f"s3://{bucket}: cannot find its region: {tell(error)}") from error
     headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     return str(headers.get("x-amz-bucket-region") or DEFAULT_REGION)
 
@@ -171,7 +172,7 @@ def assume_role(
             raise _role_error(role, error.response) from error
         except (HTTPClientError, NoConnection, ResponseParserError) as error:
             raise RemoteUnavailable(
-                f"{role}: AWS STS does not answer: {error}", hint="try again later"
+                f"{role}: AWS STS does not answer: {tell(error)}", hint="try again later"
             ) from error
 
 
@@ -186,7 +187,7 @@ def _role_error(role: str, answer: Mapping[str, Mapping[str, object]]) -> Remote
     """Say why STS gave no credentials."""
     status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
     error = answer.get("Error", {})
-    said = " ".join(f"{error.get('Code')}: {error.get('Message')}".split())
+    said = tell(f"{error.get('Code')}: {error.get('Message')}")
     if _PASSING.match(said) or (isinstance(status, int) and (status >= 500 or status == 429)):  # noqa: PLR2004
         return RemoteUnavailable(
             f"{role}: AWS STS gives no credentials now: {said}", hint="try again later"
@@ -203,7 +204,9 @@ def _endpoint(environment: Mapping[str, str], service: str = "S3") -> str | None
     for name in (f"AWS_ENDPOINT_URL_{service}", "AWS_ENDPOINT_URL"):
         if url := environment.get(name, "").strip():
             if not re.match(r"https?://[^/\s]+", url):
-                raise UsageError(f"{name} must be a URL such as https://s3.example.org, got: {url}")
+                raise UsageError(
+                    f"{name} must be a URL such as https://s3.example.org, got: {tell(url)}"
+                )
             return url
     return None
 
@@ -308,7 +311,7 @@ def _asking(name: str) -> Iterator[None]:
     except ProfileNotFound as error:
         raise RemoteDenied(f"{name}: {error}", hint="aws configure list-profiles") from error
     except (BotoCoreError, ClientError, *_TRUSTING) as error:
-        said = " ".join(str(error).split())
+        said = tell(error)
         sso = "sso" in said.lower()
         raise RemoteDenied(
             f"{name}: AWS credentials cannot be had: {said}",

@@ -15,6 +15,7 @@ from pivot.errors import (
     RemoteError,
     RemoteUnavailable,
 )
+from pivot.foreign_text import tell
 
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>\s*([A-Za-z0-9.]+)\s*</Code>")
@@ -233,7 +234,7 @@ def _cause(text: str) -> str:
     """Say why there was no answer, and from where: what obstore knows is in its debug text."""
     cause = next((words for sign, words in _CAUSES.items() if sign in text), _plain(text))
     server = re.search(r"https?://[^/?\s]+", text)
-    return f"{server[0]}: {cause}" if server else cause
+    return f"{tell(server[0])}: {cause}" if server else cause
 
 
 def _plain(text: str) -> str:
@@ -245,4 +246,4 @@ def _plain(text: str) -> str:
     if words:
         return " ".join(words)
     reason = (text.splitlines() or ["no answer"])[0].rpartition(" - ")[2]
-    return re.sub(r"(https?://)\S+", r"\1…", reason)[:200].removeprefix("HTTP error: ")
+    return tell(reason).removeprefix("HTTP error: ")

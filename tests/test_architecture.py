@@ -18,7 +18,7 @@ PACKAGE = Path(pivot.__file__).parent
 
 RUNGS = (
     "errors owner durable",
-    "objects remote_url budget pace manifests quantities deadline room",
+    "objects remote_url budget pace manifests quantities deadline room foreign_text",
     "paths project documents",
     "values",
     "stage parameters schema",

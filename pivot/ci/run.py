@@ -106,7 +106,9 @@ def _conduct(job: Job) -> Told:
     except Exception as error:  # noqa: BLE001  a fault of ours: later steps read outputs all the same
         if job.host.debug:
             traceback.print_exc()
-        return _ended(job, PivotError(f"{type(error).__name__}: {error}", hint=_REPORT_IT))
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(frame.filename).name}, line {frame.lineno}"  # its text may repeat a secret
+        return _ended(job, PivotError(f"{type(error).__name__} in {where}", hint=_REPORT_IT))
 
 
 def _carry_out(job: Job) -> Told:
