@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from tests.torture.broken import BROKEN_BUILDS
 from tests.torture.bucket import HOSTILE_BUCKET
+from tests.torture.canaries import CANARIES
+from tests.torture.codes import CODES
 from tests.torture.containment import RACES
 from tests.torture.disk import SMALL_DISKS
 from tests.torture.documents import DOCUMENTS
 from tests.torture.endpoint import DEAD_ENDPOINTS
+from tests.torture.interop import INTEROP
 from tests.torture.kills import RANDOM_KILLS
 from tests.torture.log_volume import LOG_VOLUME
 from tests.torture.memory import MEMORY
@@ -33,8 +36,11 @@ PROGRAMMES: tuple[Programme, ...] = (
     TOGETHER,
     SMALL_DISKS,
     MODEL,
+    INTEROP,
     MEMORY,
     LOG_VOLUME,
+    CODES,
+    CANARIES,
     BROKEN_BUILDS,
     MUTANTS,
 )
