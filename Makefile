@@ -8,7 +8,7 @@ SCRIPTS := $(shell git ls-files '*.sh' .ci/run)
 WORKFLOWS := $(wildcard .github/workflows/*.yml)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format s3-matrix image-test torture generate lock clean
+.PHONY: help setup demo test check format s3-matrix image-test torture bench generate lock clean
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,13 +55,25 @@ image-test: $(READY)  ## build the container image and test it, with Docker or w
 torture: $(READY)  ## try all promises in full, for hours; writes tests/torture/RESULTS.md
 	$(RUN)python -m tests.torture $(ARGS)
 
+.venv-%/.ready: requirements/%.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# a tool that cannot be had here is told as missing
+bench: $(READY)  ## measure this tool and its peers side by side; writes bench/RESULTS.md
+	-$(MAKE) .venv-bench/.ready
+	-$(MAKE) .venv-bench-dvc/.ready
+	-$(RUN)python -c 'from tests.interop.conftest import find_python, install; install(find_python())'
+	$(RUN)python -m bench $(ARGS)
+
 generate: $(READY)  ## write action.yml, the GitLab template and the tables of docs/ci.md anew
 	$(RUN)python -m tests.generated
 
 lock: requirements/lock.txt  ## pin all requirements anew, with their hashes
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet --require-hashes -r requirements/lock.txt
-	set -e; for name in runtime image dev moto lock; do \
+	set -e; for name in runtime image dev moto lock bench bench-dvc; do \
 	    .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --upgrade \
 	        --generate-hashes --no-emit-index-url --no-header requirements/$$name.in -o requirements/$$name.txt; \
 	done

@@ -1,0 +1,205 @@
+"""Measure this tool and its peers in turn, and write bench/RESULTS.md.
+
+Usage: python -m bench [--pairs N] [--peers NAME,...] [TRIAL ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import table
+from bench.measure import Cost, measure
+from bench.peers import BUCKET, PEERS, CannotBeHad, Peer, Place
+from bench.server import serving, slow_line
+from bench.workloads import WORKLOADS, Workload
+from tests.servers import S3Server
+
+HERE = Path(__file__).parent
+FIGURES, RESULTS, PLOT = HERE / "figures.json", HERE / "RESULTS.md", HERE / "results.svg"
+_MEMORY = Path("/dev/shm")
+_FAST = ("pivot-remote", "s5cmd", "rclone")
+_HEAD = """# Ours and others, side by side
+
+Written by `make bench`. Each tool runs in a process of its own, in turn with the others, on the
+same files and the same server: rclone's S3 gateway, over loopback, in memory. CPU seconds are user and
+system time of the client and its children, the median of all runs; they hold still where wall time
+does not. Ours verifies every byte; s5cmd, rclone, aws and the script do not.
+
+"""
+_PLOT = "![CPU seconds](results.svg)"
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What is measured: *verb* of a *workload*, by *peers*; *latency* is added to each answer."""
+
+    name: str
+    verb: str
+    workload: Workload
+    peers: Sequence[str] = tuple(PEERS)
+    latency: float = 0.0
+    tls: bool = False
+
+    @property
+    def title(self) -> str:
+        """Say it to a reader."""
+        how = f", over a line with {self.latency * 1000:.0f} ms" if self.latency else ""
+        how += ", over HTTPS" if self.tls else ""
+        return f"{self.name}: {self.verb} {self.workload.title}{how}"
+
+
+def _trials() -> Iterator[Trial]:
+    a, b, c, f = WORKLOADS
+    for workload, peers in ((a, tuple(PEERS)), (b, tuple(PEERS)), (c, tuple(PEERS)), (f, _FAST)):
+        yield Trial(f"{workload.name} push", "push", workload, peers)
+        yield Trial(f"{workload.name} fetch", "fetch", workload, peers)
+    yield Trial("C push tls", "push", c, ("pivot-remote", "s5cmd", "rclone", "aws s3"), tls=True)
+    yield Trial("D", "push again", a)
+    yield Trial("D 20 ms", "push again", a, latency=0.02)
+    yield Trial("L fetch", "fetch", a, ("pivot-remote", "Pivot 0.5.11", "s5cmd"), latency=0.05)
+
+
+TRIALS = {trial.name: trial for trial in _trials()}
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Measure what is asked for."""
+    parser = argparse.ArgumentParser(prog="python -m bench")
+    parser.add_argument("trials", nargs="*", help=f"{', '.join(TRIALS)}; all without")
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--peers", default=",".join(PEERS))
+    options = parser.parse_args(words)
+    chosen = [TRIALS[name] for name in options.trials or TRIALS]
+    peers = {name: PEERS[name] for name in options.peers.split(",")}
+    versions = dict(_versions(peers))
+    with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as directory:
+        for trial in chosen:
+            place = Path(directory) / f"{next(_numbers)}"
+            rows = _measure(
+                trial,
+                {n: p for n, p in peers.items() if n in trial.peers},
+                versions,
+                place,
+                options.pairs,
+            )
+            shutil.rmtree(place)
+            done = table.Trial(trial.title, rows)
+            print(table.as_markdown(done), flush=True)
+            if len(rows) > 1:
+                table.save([done], FIGURES)
+    _write(versions)
+    return 0
+
+
+def _versions(peers: Mapping[str, Peer]) -> Iterator[tuple[str, str]]:
+    for name, peer in peers.items():
+        try:
+            yield name, peer.version()
+        except CannotBeHad as error:
+            yield name, f"missing: {error}"
+
+
+def _measure(
+    trial: Trial,
+    peers: Mapping[str, Peer],
+    versions: Mapping[str, str],
+    directory: Path,
+    pairs: int,
+) -> list[table.Row]:
+    """Run each peer in turn, so often."""
+    files = directory / "files"
+    trial.workload.write(files)
+    costs: dict[str, list[Cost]] = {name: [] for name in peers}
+    missing = {name: text for name, text in versions.items() if text.startswith("missing")}
+    with ExitStack() as stack:
+        server = stack.enter_context(serving(directory / "server", tls=trial.tls))
+        (directory / "server/data" / BUCKET).mkdir()
+        line = server
+        if trial.latency:
+            line = stack.enter_context(slow_line(server, trial.latency))
+        runs = {}
+        for name, peer in peers.items():
+            if name not in missing:
+                runs[name] = _ready(trial, peer, files, directory, server, line)
+        for _ in range(pairs):
+            for name, run in runs.items():
+                costs[name].append(run())
+                print(
+                    f"  {trial.name} {name}: {costs[name][-1].cpu:.2f} s",
+                    file=sys.stderr,
+                    flush=True,
+                )
+    return [table.Row(name, costs[name], missing.get(name, "")) for name in peers]
+
+
+def _ready(
+    trial: Trial, peer: Peer, files: Path, directory: Path, server: S3Server, line: S3Server
+) -> Callable[[], Cost]:
+    """Prepare a peer; the answer runs it once and checks what it did."""
+    where = directory / peer.name.replace(" ", "-")
+    place, near = Place(files, where, line), Place(files, where, server)
+    peer.prepare(near)
+    log = directory / "log"
+    first = f"{where.name}/first"
+    bucket = directory / "server/data" / BUCKET
+    if trial.verb != "push":
+        measure(peer.push(near, first), log)
+
+    def push() -> Cost:
+        prefix = f"{where.name}/{next(_numbers)}"
+        cost = measure(peer.push(place, prefix), log)
+        _check(trial, bucket / prefix)
+        shutil.rmtree(bucket / prefix)
+        return cost
+
+    def push_again() -> Cost:
+        cost = measure(peer.push(place, first, again=True), log)
+        _check(trial, bucket / first)
+        return cost
+
+    def fetch() -> Cost:
+        job, target = peer.fetch(place, first)
+        cost = measure(job, log)
+        _check(trial, target)
+        shutil.rmtree(target)
+        return cost
+
+    return {"push": push, "push again": push_again, "fetch": fetch}[trial.verb]
+
+
+def _check(trial: Trial, place: Path) -> None:
+    """Refuse figures of a tool that did not do it all."""
+    sizes = [path.stat().st_size for path in place.rglob("*") if path.is_file()]
+    whole = [size for size in sizes if size == trial.workload.size]
+    if len(whole) < trial.workload.count:
+        raise RuntimeError(f"{place.name} has {len(whole)} of {trial.workload.count} files")
+
+
+def _write(versions: Mapping[str, str]) -> None:
+    """Write what is known of all trials."""
+    trials = table.load(FIGURES)
+    order = [trial.title for trial in TRIALS.values() if trial.title in trials]
+    known = {title: trials[title] for title in order}
+    machine = (
+        f"{os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()}, "
+        f"{time.strftime('%Y-%m-%d')}"
+    )
+    tables = "\n".join(table.as_markdown(trial) for trial in known.values())
+    RESULTS.write_text(f"{_HEAD}{machine}. {'; '.join(versions.values())}.\n\n{_PLOT}\n\n{tables}")
+    PLOT.write_text(table.as_svg(known))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
