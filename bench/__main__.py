@@ -32,9 +32,9 @@ _FAST = ("pivot-remote", "s5cmd", "rclone")
 _HEAD = """# Ours and others, side by side
 
 Written by `make bench`. Each tool runs in a process of its own, in turn with the others, on the
-same files and the same server: rclone's S3 gateway, over loopback, in memory. CPU seconds are user and
-system time of the client and its children, the median of all runs; they hold still where wall time
-does not. Ours verifies every byte; s5cmd, rclone, aws and the script do not.
+same files and the same server: rclone's S3 gateway, over loopback, in memory. CPU seconds are
+user and system time of the client and its children, the median of all runs; they hold still where
+wall time does not. Ours verifies every byte; s5cmd, rclone, aws and the script do not.
 
 """
 _PLOT = "![CPU seconds](results.svg)"

@@ -139,7 +139,8 @@ def choose(owners: Mapping[str, str], targets: Sequence[str], *, here: str, root
         below = {f for f in owners if path in {".", f} or f.startswith(f"{path}/")}
         if not named and not below:
             near = difflib.get_close_matches(target, [*owners, *owners.values()], n=1)
-            hint = f"did you mean '{near[0]}'?" if near else "'pivot metrics show' lists all"
+            all_of = "'pivot metrics show' lists all; --rev takes a revision of git"
+            hint = f"did you mean '{near[0]}'?" if near else all_of
             raise UsageError(f"'{target}' is no metric and no stage with metrics", hint=hint)
         chosen |= named | below
     return chosen

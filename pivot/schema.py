@@ -85,9 +85,11 @@ def _sentences(error: ValidationError, tree: Typed) -> Iterator[tuple[Position, 
             for key in sorted(found.keys() - known.keys()):
                 yield (*position, key), f"{where}: unknown key '{key}'{_near(key, known)}"
         case "required" if isinstance(found, dict):
-            for key in sorted(set(schema.get("required", ())) - found.keys()):
-                near = _near(key, found.keys() - known.keys())
-                yield position, f"{where}: '{key}' is missing{near}"
+            # a key that is only misspelt is told as one that is unknown
+            unknown = found.keys() - known.keys()
+            misspelt = {near for key in unknown for near in _nearest(key, known)}
+            for key in sorted(set(schema.get("required", ())) - found.keys() - misspelt):
+                yield position, f"{where}: '{key}' is missing"
         case "pattern":  # of a value, or of the key that leads to it
             inside = (str(error.instance),) if isinstance(found, dict) else ()
             text = f"{where}: {error.instance!r} has not the form that is expected here"
@@ -111,8 +113,12 @@ def _at(tree: Typed, position: Position) -> Typed:
 
 
 def _near(key: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(key, known, n=1)
+    near = _nearest(key, known)
     return f" (did you mean '{near[0]}'?)" if near else ""
+
+
+def _nearest(key: str, known: Iterable[str]) -> list[str]:
+    return difflib.get_close_matches(key, known, n=1)
 
 
 def _expectation(schema: Schema) -> str:

@@ -7,7 +7,7 @@ import graphlib
 import heapq
 import posixpath
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pivot.errors import PipelineError
 from pivot.pipeline.file import parse_pipeline
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from pivot.pipeline.file import Reader
     from pivot.stage import Stage
+
+
+Maker = TypeVar("Maker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +48,15 @@ def load_pipeline(documents: Iterable[str], read: Reader) -> Pipeline:
     *read* gives the content of any file. Raises `PipelineError` with the problems of all files.
     """
     stages: dict[str, Stage] = {}
+    partial: list[Stage] = []
     problems: list[str] = []
     for document in documents:
         data = read(document)
         if data is not None:
-            found, wrong = parse_pipeline(data, document, read)
+            found, wrong = parse_pipeline(data, document, read, partial)
             stages |= {stage.name: stage for stage in found}
             problems += [f"{document}: {problem}" for problem in wrong]
+    stages |= {stage.name: stage for stage in partial if stage.name not in stages}
     problems += find_problems(stages.values())
     needs = _join(stages)
     problems += _cycles(stages, needs)
@@ -102,19 +107,25 @@ def _parents(path: str) -> Iterator[str]:
 
 def _join(stages: Mapping[str, Stage]) -> dict[str, tuple[str, ...]]:
     """Find for each stage those that make what it reads, or something in or around it."""
-    makers = {output.path: stage.name for stage in stages.values() for output in stage.outputs}
+    makers: dict[str, list[str]] = {}
+    for stage in stages.values():
+        for output in stage.outputs:
+            makers.setdefault(output.path, []).append(stage.name)
     paths = sorted(makers)
     return {
         stage.name: tuple(
             dict.fromkeys(
-                maker for path in stage.reads for maker in find_makers(path, makers, paths)
+                maker
+                for path in stage.reads
+                for all_makers in find_makers(path, makers, paths)
+                for maker in all_makers
             )
         )
         for stage in stages.values()
     }
 
 
-def find_makers(path: str, makers: Mapping[str, str], paths: Sequence[str]) -> Iterator[str]:
+def find_makers(path: str, makers: Mapping[str, Maker], paths: Sequence[str]) -> Iterator[Maker]:
     """List *makers* of what is at *path*, in or around it; *paths* are all made, sorted."""
     for above in (path, *_parents(path)):
         if above in makers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import posixpath
 import re
@@ -26,14 +27,16 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]*")
 _LONGEST = 200
+_FILES = frozenset({"wdir", "deps", "outs", "metrics", "plots"})
 
 
 def parse_pipeline(
-    data: bytes, document: str, read: Reader
+    data: bytes, document: str, read: Reader, partial: list[Stage] | None = None
 ) -> tuple[tuple[Stage, ...], tuple[str, ...]]:
     """Read the `pivot.yaml` file *document*: its stages, and every problem with its line.
 
-    *read* gives what the file refers to. Stages with problems are left out.
+    *read* gives what the file refers to. Stages with problems are left out; to *partial* is added
+    what malformed ones read and make, as far as that can be told.
     """
     try:
         values = parse_values(data, document)
@@ -45,6 +48,8 @@ def parse_pipeline(
         other = "" if error.path == document else f"{error.path}: "
         hint = _unquoted(data, error.problems) if error.path == document else ""
         return (), tuple(f"{other}{problem}{hint}" for problem in error.problems)
+    if partial is not None:
+        partial += file.partial
     return stages, tuple(dict.fromkeys((*_explain(values, file.malformed), *file.problems)))
 
 
@@ -91,6 +96,7 @@ class _PipelineFile:
     read: Reader
     problems: list[str] = field(default_factory=list)
     malformed: list[Malformed] = field(default_factory=list)
+    partial: list[Stage] = field(default_factory=list)
 
     def stages(self) -> Iterator[Stage]:
         tree = self.values.value
@@ -116,6 +122,17 @@ class _PipelineFile:
                         yield stage
             except Malformed as error:  # the other stages may have something wrong as well
                 self.malformed.append(error)
+                self.partial += self._files_of(base, body, scope)
+
+    def _files_of(
+        self, base: str, body: Mapping[str, Typed], scope: dict[str, Typed]
+    ) -> Iterator[Stage]:
+        """Read of a malformed stage what it reads and makes, to see what is wrong with that too."""
+        files = {key: value for key, value in body.items() if key in _FILES}
+        with contextlib.suppress(Malformed):
+            found = read_stage(base, base, {"cmd": "true", **files}, scope, self.document, [])
+            if found is not None:
+                yield replace(found, line=self.values.line(("stages", base)) or 0)
 
     def _check_name(self, name: str, base: str, names: dict[str, str]) -> None:
         position: Position = ("stages", base)

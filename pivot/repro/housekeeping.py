@@ -56,6 +56,9 @@ def finish(
     """
     stages = pipeline.stages.values()
     cached = [output.path for stage in stages for output in stage.outputs if output.cached]
+    own = {stage.name for stage in stages if not stage.foreign}
+    # what is pushed and pulled by a lock alone is no more for git than the rest
+    cached += [o.path for lock in documents.locks if lock.stage not in own for o in lock.outputs]
     try:
         update_gitignore(project.root, [*cached, *_tracked(project, documents, again=bool(ran))])
     except PivotError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from dataclasses import dataclass, field, replace
@@ -223,8 +224,20 @@ class Inputs:
         elif known:
             hint = f"'pivot pull {known[0].output.path}', or 'pivot repro --pull'"
         else:
-            hint = f"make it, or correct the deps in {stage.document}, line {stage.line}"
+            near = self._nearest(path)
+            meant = f"did you mean '{near}'? If not, " if near else ""
+            hint = f"{meant}make it, or correct the deps in {stage.document}, line {stage.line}"
         return StageFailed(text, hint=hint)
+
+    def _nearest(self, path: str) -> str:
+        """Find what *path* was perhaps meant to be: an output, or a file beside it."""
+        import difflib  # noqa: PLC0415  on such bad days alone
+
+        made = [o.path for stage in self.pipeline.stages.values() for o in stage.outputs]
+        above = os.path.dirname(path)
+        with contextlib.suppress(OSError):
+            made += [os.path.join(above, name) for name in os.listdir(self.root / above)]
+        return next(iter(difflib.get_close_matches(path, made, n=1, cutoff=0.8)), "")
 
 
 def is_changed(recorded: Output, now: Output | None) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pivot.errors import PivotError, RemoteError, StageFailed
@@ -54,6 +54,8 @@ class Planner:
     observer: Observer
     supplies: Supplies
     force: bool = False
+    fetches: bool = True
+    """What a stage reads is fetched where it is left on the remote."""
 
     def plan(self, name: str) -> StagePlan:
         """Decide about a stage, with what is known of those before it."""
@@ -67,10 +69,22 @@ class Planner:
             plan = StagePlan(stage, decision, _NOTHING, error=error)
         else:
             decision = decide(stage, self.locks.get(name), found, force=self.force)
+            decision = self._with_obstacles(stage, decision)
             restore = self._to_restore(stage, found, decision)
             plan = StagePlan(stage, decision, found, restore)
         self._expect(plan)
         return plan
+
+    def _with_obstacles(self, stage: Stage, decision: Decision) -> Decision:
+        """Say of a stage that has to run what it reads and will not find."""
+        if self.fetches or decision.verdict is not Verdict.RUN:
+            return decision
+        left = tuple(
+            f"{entry.output.path}, which it reads, is {Has.ACCEPTED}: add --pull"
+            for entry in self.inputs.to_place(stage)
+            if self.supplies.has(entry.output) is Has.ACCEPTED
+        )
+        return replace(decision, reasons=(*left, *decision.reasons))
 
     def look_again(self, stage: Stage) -> Found:
         """Look at a stage that is to run as it is now; raises `PivotError`."""

@@ -152,6 +152,7 @@ class Run:
             self.observer,
             self.supplies,
             self.options.force,
+            fetches=self.options.pull or not self.options.allow_missing,
         )
 
     def _plan(self, *, look_only: bool) -> dict[str, StagePlan]:

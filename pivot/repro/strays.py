@@ -51,6 +51,9 @@ def find_strays(root: Path, since: int, known: Collection[str]) -> list[str]:
 
 def _is_newer(entry: os.DirEntry[str], since: int) -> bool:
     try:
-        return entry.stat(follow_symlinks=False).st_ctime_ns >= since
+        found = entry.stat(follow_symlinks=False)
     except OSError:
         return False  # gone since the directory was read
+    # an object of the cache: its time changes also when another link to it comes or goes
+    shared = found.st_nlink > 1 and not found.st_mode & 0o222 and found.st_mtime_ns < since
+    return found.st_ctime_ns >= since and not shared

@@ -222,9 +222,10 @@ def test_all_that_is_wrong_with_a_pipeline_is_said_at_once(
         "Error: sub/pivot.yaml: line 2: stages.c.outs must be a list or a mapping, not 5",
         "Error: sub/pivot.yaml: line 3: stages.d: 'cmd' is missing",
         "Error: pivot.yaml: line 3: stage b: same is made by a as well",
+        "Error: sub/pivot.yaml: line 3: stage sub/d: same/inside is inside same, an output of a",
         "Error: pivot.yaml: line 2: stage a depends on itself: a → b → a",
     ]
-    assert len(report["problems"]) == 5
+    assert len(report["problems"]) == 6
 
 
 def test_schema_prints_the_schema_of_the_pipeline(tmp_path: Path, bare_pivot: Command) -> None:

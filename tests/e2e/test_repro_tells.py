@@ -198,3 +198,56 @@ def test_ci_shows_a_stage_as_it_runs_if_it_runs_alone(
     said = [line.rstrip("\n") for line in early] + rest
     assert said[:3] == ["::group::Running a: never ran", "a | here", "::endgroup::"]
     assert said[3].startswith("Finished a in ")
+
+
+def test_a_misspelt_input_is_answered_with_what_was_meant(
+    project: Path, bare_pivot: Command
+) -> None:
+    (project / "raw.csv").write_text("1\n")
+    write(
+        project,
+        a={"cmd": "cp raw.csv clean.csv", "outs": ["clean.csv"], "deps": ["raw.csv"]},
+        b={"cmd": "true", "deps": ["clean.cvs"]},
+        c={"cmd": "true", "deps": ["rwa.csv"]},
+        d={"cmd": "true", "deps": ["elsewhere"]},
+    )
+
+    told = {name: bare_pivot("repro", name, cwd=project).err for name in "bcd"}
+
+    assert "did you mean 'clean.csv'?" in told["b"]
+    assert "did you mean 'raw.csv'?" in told["c"]
+    assert "did you mean" not in told["d"]
+
+
+def test_a_file_that_is_linked_to_an_object_is_not_taken_for_one_that_a_stage_wrote(
+    project: Path, bare_pivot: Command
+) -> None:
+    (project / "src").write_text("1\n")
+    subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    write(project, a={"cmd": "cat src > old.out", "outs": ["old.out"], "deps": ["src"]})
+    bare_pivot("repro", cwd=project)
+    write(project, a={"cmd": "cat src > new.out", "outs": ["new.out"], "deps": ["src"]})
+    bare_pivot("repro", cwd=project)
+    (project / "src").write_text("2\n")
+
+    done = bare_pivot("repro", cwd=project)
+
+    assert done.code == 0, done
+    assert "is not among its outputs" not in done.err
+
+
+@pytest.mark.parametrize("left", ["nothing", "python"])
+def test_what_a_lock_alone_names_stays_out_of_git(
+    left: str, project: Path, bare_pivot: Command
+) -> None:
+    subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    keeps = {"cmd": "echo 1 > a.out", "outs": ["a.out"]}
+    write(project, a=keeps, z={"cmd": "echo 2 > z.out", "outs": ["z.out"]})
+    bare_pivot("repro", cwd=project)
+    write(project, a=keeps, **({} if left == "nothing" else {"z": {"python": "lib.z"}}))
+    bare_pivot("repro", cwd=project)
+
+    ignored = ["git", "check-ignore", "a.out", "z.out"]
+    done = subprocess.run(ignored, cwd=project, check=True, capture_output=True, text=True)
+
+    assert done.stdout.split() == ["a.out", "z.out"]

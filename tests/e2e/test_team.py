@@ -358,3 +358,15 @@ def test_a_stage_that_has_to_run_says_what_it_lacks(shared: Team) -> None:
     assert clone.ran() == []
     assert "clean.txt, which stage train reads, is left on the remote" in done.err
     assert "'pivot repro --pull' fetches what is needed" in done.err
+
+
+def test_a_dry_run_says_what_a_stage_that_has_to_run_lacks(shared: Team) -> None:
+    clone = shared.clone("fresh")
+    clone.write_stage("train", "echo better >> model.txt\n")
+
+    lacking = clone.run("repro", "--dry-run", "--allow-missing").out
+    fetching = clone.run("repro", "--dry-run", "--allow-missing", "--pull").out
+
+    told = "clean.txt, which it reads, is left on the remote: add --pull"
+    assert told in lacking
+    assert told not in fetching

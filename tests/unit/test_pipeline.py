@@ -138,6 +138,23 @@ def test_every_circle_is_said() -> None:
     assert "pivot.yaml: line 6: stage e reads what it makes" in seen
 
 
+def test_a_circle_is_said_though_an_output_on_it_has_two_stages() -> None:
+    text = text_of({"a": "c > a", "c": "a > c", "d": "> a"})
+
+    assert len(problems({"pivot.yaml": text})) == 2
+
+
+def test_what_a_malformed_stage_makes_is_looked_at_too() -> None:
+    text = "stages:\n  a: {cmd: x, outs: [o]}\n  b: {cmd: x, out: 1, outs: [o/p, o], deps: [o]}\n"
+
+    assert problems({"pivot.yaml": text}) == (
+        "pivot.yaml: line 3: stages.b: unknown key 'out' (did you mean 'outs'?)",
+        "pivot.yaml: line 3: stage b: o is made by a as well",
+        "pivot.yaml: line 3: stage b: o/p is inside o, an output of a",
+        "pivot.yaml: line 3: stage b reads what it makes",
+    )
+
+
 @pytest.mark.parametrize("arrow", ["a > a", "a/b > a", "a > a/b"])
 def test_a_stage_may_not_read_what_it_makes(arrow: str) -> None:
     assert problems({"pivot.yaml": text_of({"t": arrow})}) == (

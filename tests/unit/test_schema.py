@@ -57,7 +57,6 @@ WRONG = {
     "another name of the command": (
         "stages:\n  t:\n    cmds: x\n",
         [
-            "line 2: stages.t: 'cmd' is missing (did you mean 'cmds'?)",
             "line 3: stages.t: unknown key 'cmds' (did you mean 'cmd'?)",
         ],
     ),

@@ -46,6 +46,23 @@ def test_a_file_with_an_old_time_stamp_is_new_all_the_same(tmp_path: Path, since
     assert find_strays(tmp_path, since, ()) == ["new"]
 
 
+@pytest.mark.parametrize("mode", [0o444, 0o555])
+def test_an_object_that_is_linked_elsewhere_was_not_written(
+    mode: int, tmp_path: Path, since: int
+) -> None:
+    (tmp_path / "old").chmod(mode)
+    os.utime(tmp_path / "old", ns=(1, 1))
+    (tmp_path / ".pivot/link").hardlink_to(tmp_path / "old")
+
+    assert find_strays(tmp_path, since, ()) == []
+
+
+def test_a_link_to_what_may_be_written_is_new(tmp_path: Path, since: int) -> None:
+    (tmp_path / "new").hardlink_to(tmp_path / "old")
+
+    assert find_strays(tmp_path, since, ()) == ["new", "old"]
+
+
 @pytest.mark.parametrize("name", ["a b", "é", "*", "\n", "-x", "a\\b"])
 def test_names_may_be_odd(tmp_path: Path, since: int, name: str) -> None:
     write(tmp_path, f"d/{name}")
