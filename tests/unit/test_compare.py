@@ -177,9 +177,9 @@ def test_targets_are_stages_files_and_directories(target: str, here: str, files:
     [
         ("evla", "did you mean 'eval'?"),
         ("m.jsn", "did you mean 'm.json'?"),
-        ("../../etc", "'pivot metrics show' lists all"),
-        ("in", "'pivot metrics show' lists all"),
-        ("x@*", "'pivot metrics show' lists all"),
+        ("../../etc", "'pivot metrics show' lists all; --rev takes a revision of git"),
+        ("in", "'pivot metrics show' lists all; --rev takes a revision of git"),
+        ("x@*", "'pivot metrics show' lists all; --rev takes a revision of git"),
     ],
 )
 def test_a_target_that_names_no_metric_is_refused(target: str, hint: str) -> None:
