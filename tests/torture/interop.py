@@ -16,6 +16,9 @@ from tests.torture.programme import CannotRunError, Programme, Run
 from tests.torture.real_projects import RealProject, draw_project
 
 _MODES = ("hardlink", "symlink", "copy")
+_WITHOUT_SYMLINKS = frozenset({"0.1.0", "0.2.4"})
+"""Releases that see no symlinks in a directory, and so take one that is full of them for changed."""
+
 _SMALL = ("0.1.0", "0.4.1")
 _CLEAN = {"cached", "clean"}
 
@@ -33,8 +36,9 @@ def run_interop(run: Run) -> None:
             home.mkdir()
             real = RealPivot(venv / "bin" / "pivot", home, run.server.environment())
             project = draw_project(run.random, release)
+            modes = [m for m in _MODES if m != "symlink" or release not in _WITHOUT_SYMLINKS]
             try:
-                wrong = list(_Trial(run, real, project, _MODES[number % 3]).broken())
+                wrong = list(_Trial(run, real, project, modes[number % len(modes)]).broken())
             except _Refused as error:
                 wrong = [str(error)]
             run.point(*(f"{release}, project {number}: {text}" for text in wrong))
