@@ -17,7 +17,7 @@ from tests.torture.real_projects import RealProject, draw_project
 
 _MODES = ("hardlink", "symlink", "copy")
 _WITHOUT_SYMLINKS = frozenset({"0.1.0", "0.2.4"})
-"""Releases that see no symlinks in a directory, and so take one that is full of them for changed."""
+"""Releases that see no symlinks in a directory: one that is full of them is changed to them."""
 
 _SMALL = ("0.1.0", "0.4.1")
 _CLEAN = {"cached", "clean"}
