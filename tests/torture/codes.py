@@ -16,7 +16,7 @@ _FACES = {
     "container and action": "tests/image/test_codes.py",
     "signals in a container": "tests/image/test_signals.py",
 }
-_SMALL = "test_exit_codes.py and (missing or integrity or invalid)"
+_SMALL = "test_exit_codes.py and integrity"
 _ENGINE = ROOT / "tests/image/with-engine.sh"
 
 

@@ -19,7 +19,7 @@ _MODES = ("hardlink", "symlink", "copy")
 _WITHOUT_SYMLINKS = frozenset({"0.1.0", "0.2.4"})
 """Releases that see no symlinks in a directory: one that is full of them is changed to them."""
 
-_SMALL = ("0.1.0", "0.4.1")
+_SMALL = ("0.4.1",)
 _CLEAN = {"cached", "clean"}
 
 
