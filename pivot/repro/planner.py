@@ -84,7 +84,7 @@ class Planner:
             for entry in self.inputs.to_place(stage)
             if self.supplies.has(entry.output) is Has.ACCEPTED
         )
-        return replace(decision, reasons=(*left, *decision.reasons))
+        return replace(decision, reasons=(*decision.reasons, *left))
 
     def look_again(self, stage: Stage) -> Found:
         """Look at a stage that is to run as it is now; raises `PivotError`."""

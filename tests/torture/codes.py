@@ -72,4 +72,9 @@ def _count(run: Run, report: Path) -> None:
     run.note(f"on {', '.join(_FACES)}" if run.full else "on the command line and in a job")
 
 
-CODES = Programme("R18", "every class of errors, one code everywhere", run_codes)
+CODES = Programme(
+    "R18",
+    "every class of errors, one code everywhere",
+    run_codes,
+    small="tests/e2e/test_exit_codes.py",
+)

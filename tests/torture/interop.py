@@ -170,4 +170,4 @@ def _differences(
         yield f"{who}: {lacking} lacking, {more} more, {other} other"
 
 
-INTEROP = Programme("R14", "to the real Pivot and back", run_interop)
+INTEROP = Programme("R14", "to the real Pivot and back", run_interop, small="tests/interop")

@@ -75,8 +75,12 @@ Trials: TypeAlias = Callable[[Run], None]
 
 @dataclass(frozen=True)
 class Programme:
-    """Trials of one promise: *name* is R1 … R20, *trials* raise `CannotRunError` if they must."""
+    """Trials of one promise: *name* is R1 … R20, *trials* raise `CannotRunError` if they must.
+
+    Where *small* names plain tests, they are its small figures.
+    """
 
     name: str
     title: str
     trials: Trials
+    small: str = ""
