@@ -11,7 +11,6 @@ from tests.servers import S3Server
 from tests.torture.programme import CannotRunError, Programme, Run
 from tests.torture.programmes import PROGRAMMES
 
-
 TRIED_HERE = [programme for programme in PROGRAMMES if not programme.small]
 
 
