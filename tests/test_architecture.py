@@ -176,6 +176,7 @@ LATE = {
         "ruamel.yaml.scalarstring",
     },
     "keys": {"difflib"},
+    "repro.inputs": {"difflib"},
     "progress": {"rich.console", "rich.progress"},
     "references": {"pivot.pipeline", "pivot.pipeline.file"},
     "schema": {"jsonschema"},
