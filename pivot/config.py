@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pivot.documents import Value, load_yaml, mapping
 from pivot.errors import InvalidDocument, UsageError
+from pivot.foreign_text import tell
 from pivot.keys import KEYS, OPTIONS, REMOTE_KEY, Integrity, Level, Link, Setting, read_setting
 from pivot.remote_url import is_exposed
 
@@ -117,7 +118,7 @@ class Config:
             return ()
         told = (
             f"the project's configuration has an endpoint without TLS for remote '{remote.name}', "
-            f"{remote.endpoint}: who is on the way can read and change what is sent; use https://"
+            f"{tell(remote.endpoint)}: who is on the way can read and change what is sent; use https://"
         )
         return (told,)
 

@@ -7,8 +7,11 @@ import re
 
 _LONGEST = 200
 _BODY = re.compile(r"(?<=from container metadata): .*")  # botocore repeats the whole answer
+_USER = re.compile(  # with a password; what follows a host can only be its port
+    r"""([a-z][a-z0-9+.-]*://)?[^\s"'<>/@:]+:(?!//|\d+/)[^\s"'<>@]*@""", re.IGNORECASE
+)
 _SECRET = re.compile(
-    r"""(?P<host> [a-z][a-z0-9+.-]*://) (?: [^/\s"'<>]* @ )? (?P<name> [^/?\#\s"'<>]* ) [^\s"'<>]*
+    r"""(?P<scheme> [a-z][a-z0-9+.-]*://) (?: [^/\s"'<>]* @ )? (?P<name> [^/?\#\s"'<>]* ) [^\s"'<>]*
     | (?P<word> [A-Za-z0-9+/=_~.%-]{16,} )""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -20,13 +23,14 @@ def tell(text: object) -> str:
     Of URLs stay scheme and host, and of long words with digits in them, as keys and tokens are,
     nothing but those that name a file of this machine.
     """
-    line = _SECRET.sub(_cut, _BODY.sub("", " ".join(str(text).split())))
+    line = _BODY.sub("", " ".join(str(text).split()))
+    line = _SECRET.sub(_cut, _USER.sub(lambda found: found[1] or "", line))
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
 
 def _cut(found: re.Match[str]) -> str:
     word = found["word"]
     if word is None:
-        return f"{found['host']}{found['name']}"
+        return f"{found['scheme']}{found['name']}"
     plain = not any(char.isdigit() for char in word)
     return word if plain or os.path.exists(word.rstrip(".")) else "…"

@@ -152,7 +152,8 @@ class S3Remote:
         if None not in {claimed, promise.sha256} and claimed != promise.sha256:
             raise ObjectDamaged(
                 f"the remote holds another content of this digest: SHA-256 {claimed} instead of "
-                f"{promise.sha256}"
+                f"{promise.sha256}",
+                hint="one of them was forged: find out who stored it there, delete what is false",
             )
         return True
 

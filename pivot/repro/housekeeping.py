@@ -57,8 +57,15 @@ def finish(
     stages = pipeline.stages.values()
     cached = [output.path for stage in stages for output in stage.outputs if output.cached]
     own = {stage.name for stage in stages if not stage.foreign}
+    declared = {output.path for stage in stages for output in stage.outputs}
     # what is pushed and pulled by a lock alone is no more for git than the rest
-    cached += [o.path for lock in documents.locks if lock.stage not in own for o in lock.outputs]
+    cached += [
+        output.path
+        for lock in documents.locks
+        if lock.stage not in own
+        for output in lock.outputs
+        if output.path not in declared
+    ]
     try:
         update_gitignore(project.root, [*cached, *_tracked(project, documents, again=bool(ran))])
     except PivotError as error:

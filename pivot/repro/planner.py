@@ -62,27 +62,28 @@ class Planner:
         stage = self.pipeline.stages[name]
         try:
             found = self._find(stage)
+            decision = decide(stage, self.locks.get(name), found, force=self.force)
+            decision = self._with_obstacles(stage, found, decision)
         except RemoteError:
             raise  # the remote as a whole fails, not this stage
         except PivotError as error:
             decision = Decision(Verdict.RUN, (error.message,))
             plan = StagePlan(stage, decision, _NOTHING, error=error)
         else:
-            decision = decide(stage, self.locks.get(name), found, force=self.force)
-            decision = self._with_obstacles(stage, decision)
             restore = self._to_restore(stage, found, decision)
             plan = StagePlan(stage, decision, found, restore)
         self._expect(plan)
         return plan
 
-    def _with_obstacles(self, stage: Stage, decision: Decision) -> Decision:
-        """Say of a stage that has to run what it reads and will not find."""
+    def _with_obstacles(self, stage: Stage, found: Found, decision: Decision) -> Decision:
+        """Say of a stage that has to run what it reads, nobody makes anew, and it will not find."""
         if self.fetches or decision.verdict is not Verdict.RUN:
             return decision
         left = tuple(
             f"{entry.output.path}, which it reads, is {Has.ACCEPTED}: add --pull"
             for entry in self.inputs.to_place(stage)
-            if self.supplies.has(entry.output) is Has.ACCEPTED
+            if entry.owner not in found.waits_for
+            and self.supplies.has(entry.output) is Has.ACCEPTED
         )
         return replace(decision, reasons=(*decision.reasons, *left))
 

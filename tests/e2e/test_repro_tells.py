@@ -251,3 +251,17 @@ def test_what_a_lock_alone_names_stays_out_of_git(
     done = subprocess.run(ignored, cwd=project, check=True, capture_output=True, text=True)
 
     assert done.stdout.split() == ["a.out", "z.out"]
+
+
+def test_an_old_lock_keeps_nothing_from_git_that_a_stage_leaves_to_it(
+    project: Path, bare_pivot: Command
+) -> None:
+    subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    write(project, old={"cmd": "echo 1 > m.json", "outs": ["m.json"]})
+    bare_pivot("repro", cwd=project)
+    write(project, new={"cmd": "echo 2 > m.json", "metrics": ["m.json"]})
+
+    bare_pivot("repro", cwd=project)
+    done = subprocess.run(["git", "check-ignore", "m.json"], cwd=project, check=False)
+
+    assert done.returncode == 1

@@ -370,3 +370,14 @@ def test_a_dry_run_says_what_a_stage_that_has_to_run_lacks(shared: Team) -> None
     told = "clean.txt, which it reads, is left on the remote: add --pull"
     assert told in lacking
     assert told not in fetching
+
+
+def test_what_is_made_anew_is_not_said_to_be_lacking(shared: Team) -> None:
+    clone = shared.clone("fresh")
+    clone.write_stage("prep", "echo better >> clean.txt\n")
+    clone.write_stage("train", "echo better >> model.txt\n")
+
+    done = clone.run("repro", "--dry-run", "--allow-missing", "train")
+
+    assert "Would run train" in done.out
+    assert "clean.txt, which it reads, is left" not in done.out

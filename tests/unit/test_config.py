@@ -244,3 +244,16 @@ def test_the_cache_is_where_the_environment_says_else_the_configuration(project:
     assert config.cache_dir(project, {}) == project.root / "../shared"
     assert config.cache_dir(project, {"PIVOT_CACHE_DIR": "  "}) == project.root / "../shared"
     assert config.cache_dir(project, {"PIVOT_CACHE_DIR": "/srv/c"}) == Path("/srv/c")
+
+
+def test_a_password_in_an_endpoint_is_not_repeated(project: Project) -> None:
+    config = configured(
+        project,
+        "remotes: {origin: s3://b}\n"
+        "remote_options: {origin: {endpoint: 'http://ana:hunter2@s3.lab:9000'}}\n",
+    )
+
+    (told,) = config.doubts(config.remote())
+
+    assert "http://s3.lab:9000" in told
+    assert "hunter2" not in told
