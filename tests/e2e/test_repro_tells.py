@@ -233,7 +233,7 @@ def test_a_file_that_is_linked_to_an_object_is_not_taken_for_one_that_a_stage_wr
     done = bare_pivot("repro", cwd=project)
 
     assert done.code == 0, done
-    assert "is not among its outputs" not in done.err
+    assert "is not among its outputs" not in done.out + done.err
 
 
 @pytest.mark.parametrize("left", ["nothing", "python"])
