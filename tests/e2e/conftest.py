@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Command
+from tests.e2e.built import make_built
 from tests.e2e.places import Clone, clone_of
 from tests.e2e.ugly import Place, make_place
+from tests.projects import ProjectBuilder
 from tests.torture.namespace import check_mounting
 from tests.torture.programme import CannotRunError
 
@@ -21,6 +23,11 @@ def _place(tmp_path: Path, bare_pivot: Command) -> Place:
 @pytest.fixture(name="clone")
 def _clone(place: Place) -> Clone:
     return lambda name: clone_of(place, name)
+
+
+@pytest.fixture(name="built")
+def _built(tmp_path: Path) -> ProjectBuilder:
+    return make_built(tmp_path)
 
 
 @pytest.fixture(name="can_mount")

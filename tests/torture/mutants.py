@@ -35,7 +35,12 @@ _PUSH_LIMIT = "e2e/test_limits.py::test_push_has_the_limit_too"
 CORE: dict[str, tuple[str, ...]] = {
     "arrivals": ("contract/test_cache.py", "e2e/test_ledger.py"),
     "cache": ("contract/test_cache.py", "contract/test_partials.py", "e2e/test_damage.py"),
-    "checkout": ("e2e/test_checkout.py", "e2e/test_damage.py", "e2e/test_ledger.py"),
+    "checkout": (
+        "e2e/test_checkout.py",
+        "e2e/test_link_modes.py",
+        "e2e/test_damage.py",
+        "e2e/test_ledger.py",
+    ),
     "copying": ("unit/test_copying.py", "contract/test_cache.py"),
     "exchange": ("unit/test_exchange.py", "unit/test_placement_updates.py"),
     "fetch": ("e2e/test_damage.py", "e2e/test_resume.py", _FETCH_LIMIT, _LIFE),
