@@ -9,12 +9,11 @@ import stat
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
-from pivot.durable import sync_directory, sync_files
+from pivot.durable import sync_directories, sync_files
 from pivot.errors import IntegrityError, local_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from pivot.objects import Digest, Sha256
     from pivot.proofs import Proofs
@@ -26,7 +25,7 @@ _BATCH_BYTES = 64 * 1024 * 1024
 class Arrived(NamedTuple):
     """A verified file that has no name yet; *promised* says that its SHA-256 was asked for."""
 
-    private: Path
+    private: str
     digest: Digest
     size: int
     sha256: Sha256 | None
@@ -42,7 +41,7 @@ class Arrivals:
 
     def __init__(
         self,
-        path: Callable[[Digest], Path],
+        path: Callable[[Digest], str],
         proofs: Proofs | None,
         sha256: Callable[[Digest], Sha256 | None],
     ) -> None:
@@ -77,28 +76,30 @@ class Arrivals:
             if not arrived:
                 return
             try:
-                sync_files(arrived[0].private.parent, [entry.private for entry in arrived])
-                shelves = {self._name(entry) for entry in arrived}
-                for shelf in shelves:
-                    sync_directory(shelf)
+                sync_files([entry.private for entry in arrived])
+                sync_directories({self._name(entry) for entry in arrived})
             except (OSError, IntegrityError) as error:
                 with self._lock:  # for whoever else waits for these
-                    self._arrived += [entry for entry in arrived if entry.private.exists()]
+                    self._arrived += [entry for entry in arrived if os.path.exists(entry.private)]
                 self.failed = True
                 if isinstance(error, IntegrityError):
                     raise
                 raise local_error(error) from error
             self.failed = False
 
-    def _name(self, entry: Arrived) -> Path:
+    def _name(self, entry: Arrived) -> str:
         """Link a private file to its name and return the shelf that it stands on."""
         private, target = entry.private, self._path(entry.digest)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        shelf = os.path.dirname(target)
         ours = True
         try:
-            os.link(private, target)
+            try:
+                os.link(private, target)
+            except FileNotFoundError:
+                os.makedirs(shelf, exist_ok=True)
+                os.link(private, target)
         except FileExistsError:
-            ours = not self._is_held(entry, target.lstat())
+            ours = not self._is_held(entry, os.lstat(target))
             if ours:
                 os.replace(private, target)  # what stands there is wrong; ours is verified
         except OSError as error:
@@ -109,7 +110,7 @@ class Arrivals:
             self._proofs.note(entry.digest, entry.found, entry.sha256)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(private)
-        return target.parent
+        return shelf
 
     def _is_held(self, entry: Arrived, held: os.stat_result) -> bool:
         """Tell whether what stands at the name of *entry* may stay; raises `IntegrityError`."""

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 class _Private(NamedTuple):
     """An open file that is to become an object."""
 
-    path: Path
+    path: str
     descriptor: int
     executable: bool
 
@@ -62,10 +62,11 @@ class Cache:
 
     def __init__(self, root: Path, proofs: Proofs | None = None) -> None:
         self.root = root
+        self._root = str(root)
         self._proofs = proofs
         self._scratch = Scratch(root / "tmp")
         self._partials = Partials(root / "partial")
-        self._arrivals = Arrivals(self.path, proofs, self.sha256)
+        self._arrivals = Arrivals(self.place, proofs, self.sha256)
 
     def __enter__(self) -> Self:
         return self
@@ -96,13 +97,16 @@ class Cache:
         """Where the object is, or would be."""
         return self.root / object_name(digest)
 
+    def place(self, digest: Digest) -> str:
+        """As `path`, at a tenth of its cost."""
+        return f"{self._root}/{object_name(digest)}"
+
     def stat(self, digests: Collection[Digest]) -> dict[Digest, int]:
         """Say which of *digests* are here, with their sizes; raises `LocalError`."""
         held: dict[Digest, int] = {}
-        root = str(self.root)
         for digest in digests:
             try:
-                found = os.lstat(f"{root}/{object_name(digest)}")
+                found = os.lstat(self.place(digest))
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:
@@ -197,7 +201,8 @@ class Cache:
             whole = hasher.size and hasher.digest() == promise.digest
             content = Content(hasher.size, ()) if whole else download(hasher.size)
             _check_announced(promise, content)
-            self._fill(_Private(private, descriptor, executable), promise, content, hasher, count)
+            file = _Private(str(private), descriptor, executable)
+            self._fill(file, promise, content, hasher, count)
 
     def _fill(
         self,
@@ -208,7 +213,8 @@ class Cache:
         count: Callable[[int], None] | None,
     ) -> None:
         """Write *content* behind what *hasher* has read already, and announce the file."""
-        promise = replace(promise, size=content.size)
+        if promise.size is None:
+            promise = replace(promise, size=content.size)
         for chunk in verified(content.chunks, promise, hasher):
             _write(file.descriptor, chunk, file.path)
             if count is not None:
@@ -257,7 +263,7 @@ class Cache:
         are not those of its name, or it is not known and not to be *read*. Raises `LocalError`.
         """
         try:
-            descriptor = os.open(self.path(digest), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            descriptor = os.open(self.place(digest), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -287,7 +293,7 @@ class Cache:
         One that somebody made writable is protected again, so that it need not be read again, and
         that it was read is remembered, both if that may be *note*d. Raises `LocalError`.
         """
-        path = self.path(promise.digest)
+        path = self.place(promise.digest)
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
             try:
@@ -309,7 +315,7 @@ class Cache:
     def lstat(self, digest: Digest) -> os.stat_result:
         """Look at an object that is there; raises `LocalError`."""
         try:
-            return os.lstat(self.path(digest))
+            return os.lstat(self.place(digest))
         except OSError as error:
             raise local_error(error) from error
 
@@ -344,7 +350,7 @@ def _check_announced(promise: Promise, content: Content) -> None:
         raise false(promise, content.claimed)
 
 
-def _write(descriptor: int, chunk: bytes, path: Path) -> None:
+def _write(descriptor: int, chunk: bytes, path: str) -> None:
     view = memoryview(chunk)
     try:
         while view:

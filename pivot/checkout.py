@@ -7,6 +7,7 @@ import stat
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from pivot.crew import for_each
 from pivot.errors import LocalError, ObjectDamaged, ObjectFalse
 from pivot.fetch import fetch_all
 from pivot.keys import Link
@@ -16,7 +17,6 @@ from pivot.results import Checkout, Pull
 from pivot.room import check_room
 from pivot.scratch import Scratch
 from pivot.sums import stale_warnings
-from pivot.transfer import for_each
 from pivot.workspace import Workspace
 
 if TYPE_CHECKING:

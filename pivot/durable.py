@@ -8,27 +8,33 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Collection
 
 
-def sync_files(directory: Path, files: list[Path]) -> None:
-    """Bring *files* to the disk: with one call for the file system, or one by one.
+def sync_files(files: Collection[str]) -> None:
+    """Bring *files* to the disk, all of one file system: with one call, or one by one.
 
     Raises `OSError`.
     """
-    if len(files) > 1:
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            if _syncfs(descriptor):
-                return
-        finally:
-            os.close(descriptor)
+    if _sync_at_once(files):
+        return
     for file in files:
         descriptor = os.open(file, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _sync_at_once(paths: Collection[str]) -> bool:
+    """Sync the file system of *paths* if that is less work; tell whether it was done."""
+    if len(paths) < 2:  # noqa: PLR2004
+        return False
+    descriptor = os.open(next(iter(paths)), os.O_RDONLY)
+    try:
+        return _syncfs(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _syncfs(descriptor: int) -> bool:
@@ -40,7 +46,14 @@ def _syncfs(descriptor: int) -> bool:
     return bool(call(descriptor) == 0)
 
 
-def sync_directory(path: Path) -> None:
+def sync_directories(paths: Collection[str]) -> None:
+    """Bring the names in directories of one file system to the disk, as `sync_files`."""
+    if not _sync_at_once(paths):
+        for path in paths:
+            sync_directory(path)
+
+
+def sync_directory(path: str | os.PathLike[str]) -> None:
     """Bring the names in a directory to the disk, where the file system can; raises `OSError`."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:

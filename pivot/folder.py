@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from pivot.cache import Cache
@@ -44,11 +45,16 @@ class FolderRemote:
             raise RemoteError(error.message, hint=error.hint) from error
 
     def upload(
-        self, promise: Promise, source: Path, hasher: Hasher, *, count: Callable[[int], None]
+        self,
+        promise: Promise,
+        source: str | os.PathLike[str],
+        hasher: Hasher,
+        *,
+        count: Callable[[int], None],
     ) -> bool:
         """See `Remote.upload`."""
         try:
-            found = source.stat().st_size
+            found = os.stat(source).st_size
         except OSError as error:
             raise local_error(error, source) from error
         held = self._objects.stat([promise.digest]).get(promise.digest)

@@ -121,7 +121,7 @@ KEYS: Mapping[str, Key] = {
         _integrity,
     ),
     "remote.connect_timeout": Key(10, "Connection timeout (seconds)", _at_least(1)),
-    "remote.jobs": Key(20, "Concurrent transfer jobs", _at_least(1)),
+    "remote.jobs": Key(64, "Concurrent transfer jobs (unset: as many as help)", _at_least(1)),
     "remote.read_timeout": Key(60, "Longest silence of the remote (seconds)", _at_least(1)),
     "remote.retries": Key(10, "Retry attempts", _at_least(0)),
     "resources": Key({}, "Scheduler resource capacities", _resources, used=False),

@@ -25,6 +25,9 @@ Sha256 = NewType("Sha256", str)
 CHUNK = 256 * 1024
 """Bytes read at a time: the fastest size for hashing (measured), and small next to a part."""
 
+SMALL = 64 * 1024
+"""Bytes up to which a file is read at once, and not counted in a budget of memory."""
+
 _DIGEST = re.compile(r"[0-9a-f]{16}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"files/([0-9a-f]{2})/([0-9a-f]{14})")
@@ -255,6 +258,26 @@ def read_verified(
         yield from verified(read_chunks(path), promise, hasher)
     except ObjectDamaged as error:
         raise local_damage(path, error.message) from error
+
+
+def read_small(
+    path: str | os.PathLike[str], promise: Promise, hasher: Hasher, *, most: int = SMALL
+) -> bytes | None:
+    """As `read_verified`, at once, if the file has no more than *most* bytes, else `None`."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            data = file.read(size + 1) if size <= most else b""
+    except OSError as error:
+        raise local_error(error, path) from error
+    if len(data) != size:  # large, or somebody is writing it
+        return None
+    hasher.update(data)
+    try:
+        check(promise, hasher)
+    except ObjectDamaged as error:
+        raise local_damage(path, error.message) from error
+    return data
 
 
 def local_damage(path: str | os.PathLike[str], what: str) -> ObjectDamaged:

@@ -33,7 +33,8 @@ class Pace:
         with self._changed:
             if not blocking and self._busy >= self.limit:
                 return False
-            self._changed.wait_for(lambda: self._busy < self.limit)
+            while self._busy >= self.limit:
+                self._changed.wait()
             self._busy += 1
             return True
 
@@ -58,6 +59,8 @@ class Pace:
 
     def go_on(self) -> None:
         """Note a success."""
+        if self._limit >= self._most:  # as nearly always: no lock for that
+            return
         with self._changed:
             before = self.limit
             self._limit = min(float(self._most), self._limit + 1 / self._limit)

@@ -109,6 +109,11 @@ class VerboseMeter(LineMeter):
         state = f"failed: {outcome.error.message}" if isinstance(outcome, Failed) else "done"
         self._say(printable(f"{outcome.digest} {state}"))
 
+    def chose(self, jobs: int) -> None:
+        """See `Meter.chose`."""
+        if self.objects:
+            self._say(f"Transfers at a time: {jobs}")
+
 
 class BarMeter(_Counting):
     """A bar with bytes, rate and time left."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pivot.errors import LocalError, ObjectDamaged, PivotError, RemoteError, UsageError
-from pivot.objects import Digest, Hasher, Sha256, digest_file, files_of
+from pivot.objects import CHUNK, Digest, Hasher, Sha256, digest_file, files_of
 from pivot.plan import Place, Wanted, list_wanted, plan_transfer, sound
 from pivot.results import Transfer, stopped_transfer
 from pivot.sums import update_ledgers
@@ -86,9 +86,10 @@ def _push(
     known: dict[Digest, Sha256] = {}
 
     def upload(digest: Digest) -> bool:
-        source = elsewhere.get(digest) or cache.path(digest)
+        source = elsewhere.get(digest) or cache.place(digest)
         promise, hasher = wanted[digest].promise, Hasher(strong=True)
-        if promise.sha256 is None and digest not in elsewhere:
+        # what is small is hashed before it is sent, and need not be known
+        if promise.sha256 is None and digest not in elsewhere and sizes[digest] > CHUNK:
             promise = replace(promise, sha256=cache.sha256(digest, read=False))
         was_there = store.upload(promise, source, hasher, count=session.meter.bytes)
         sha256 = hasher.sha256()

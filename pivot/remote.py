@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
-    from pathlib import Path
+    from os import PathLike
 
     from pivot.objects import Content, Digest, Hasher, Promise
 
@@ -30,7 +30,12 @@ class Remote(Protocol):
         """
 
     def upload(
-        self, promise: Promise, source: Path, hasher: Hasher, *, count: Callable[[int], None]
+        self,
+        promise: Promise,
+        source: str | PathLike[str],
+        hasher: Hasher,
+        *,
+        count: Callable[[int], None],
     ) -> bool:
         """Store the bytes of *source*, if they are what *promise* says.
 

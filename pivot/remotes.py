@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pivot.crew import Jobs
 from pivot.errors import UsageError
 from pivot.remote_url import FolderUrl, parse_remote_url
 
@@ -20,7 +21,7 @@ def open_remote(
     config: Config,
     environment: Mapping[str, str],
     *,
-    jobs: int,
+    jobs: int | Jobs,
     credentials: Callable[[], Credentials] | None = None,
 ) -> Remote:
     """Open *remote* for at most *jobs* requests at a time; nothing is sent yet.
@@ -41,7 +42,7 @@ def open_remote(
     from pivot.s3_stores import Limits  # noqa: PLC0415
 
     limits = Limits(
-        jobs=jobs,
+        jobs=Jobs.of(jobs),
         retries=config.number("remote.retries"),
         connect_timeout=config.number("remote.connect_timeout"),
         read_timeout=config.number("remote.read_timeout"),

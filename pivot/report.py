@@ -272,6 +272,7 @@ def transfer_tree(transfer: Transfer) -> Json:
         "skipped": transfer.skipped,
         "failed": transfer.failed,
         "bytes": transfer.bytes,
+        "jobs": transfer.moves.jobs if transfer.moves else 0,
         "checks": {
             "sha256": transfer.proven,
             "xxh64_only": transfer.transferred - transfer.proven,

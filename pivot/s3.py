@@ -32,6 +32,7 @@ from pivot.objects import (
     is_sha256,
     local_damage,
     object_name,
+    read_small,
     read_verified,
 )
 from pivot.pace import Pace, pause
@@ -41,7 +42,6 @@ from pivot.s3_stat import Inventory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
-    from pathlib import Path
 
     from obstore import Attributes, GetOptions, GetResult
 
@@ -66,12 +66,12 @@ _SHA256 = "pivot-sha256"
 
 
 class S3Remote:
-    """Objects below a prefix of a bucket; `limits.jobs` is the most requests at a time."""
+    """Objects below a prefix of a bucket; `limits.jobs` says how many requests at a time."""
 
     def __init__(self, url: S3Url, access: Access, limits: Limits) -> None:
         self._calls = Calls(url, access, limits)
         self._inventory = Inventory(self._calls, jobs=limits.jobs)
-        self._slots = Pace(limits.jobs)
+        self._slots = Pace(limits.jobs.most)
         self._retries = limits.retries
         self._memory = Budget(_MEMORY)
         self._conditional: bool | None = None  # whether the service knows If-None-Match
@@ -95,9 +95,30 @@ class S3Remote:
         return self._inventory.stat(digests)
 
     def upload(
-        self, promise: Promise, source: Path, hasher: Hasher, *, count: Callable[[int], None]
+        self,
+        promise: Promise,
+        source: str | os.PathLike[str],
+        hasher: Hasher,
+        *,
+        count: Callable[[int], None],
     ) -> bool:
         """See `Remote.upload`."""
+        data = read_small(source, promise, hasher)
+        if data is None:
+            return self._upload_large(promise, source, hasher, count)
+        with self._slots:
+            was_there = self._put(promise, hasher.sha256() or promise.sha256, data)
+        count(len(data))
+        return was_there
+
+    def _upload_large(
+        self,
+        promise: Promise,
+        source: str | os.PathLike[str],
+        hasher: Hasher,
+        count: Callable[[int], None],
+    ) -> bool:
+        """Upload what is to be counted in memory, or is sent in parts."""
         try:
             found = os.stat(source).st_size
         except OSError as error:
@@ -107,13 +128,13 @@ class S3Remote:
         promise = replace(promise, size=found)
         chunks = read_verified(source, promise, hasher)
         if found > PART:  # parts know no condition: what is there is asked for once more
-            if self._is_there(promise, found):
+            if self._is_there(promise, promise.sha256, found):
                 return True
             self._put_parts(promise, chunks, found, count)
             return False
         with self._slots, self._memory.hold(found):
             data = b"".join(chunks)
-            was_there = self._put(replace(promise, sha256=hasher.sha256() or promise.sha256), data)
+            was_there = self._put(promise, hasher.sha256() or promise.sha256, data)
         count(found)
         return was_there
 
@@ -123,16 +144,23 @@ class S3Remote:
         name = object_name(digest)
         answer = self._calls.read(lambda store: obstore.get(store, name, options=options))
 
+        size = answer.meta["size"]
+
         def chunks() -> Iterator[bytes]:
             try:
+                if size <= CHUNK:
+                    yield bytes(answer.bytes())
+                    return
                 for chunk in answer.stream(min_chunk_size=CHUNK):
                     yield bytes(chunk)
             except FOREIGN as error:
                 raise of_object(parse_answer(error), self._calls.url) from error
 
-        return Content(answer.meta["size"], chunks(), _claimed(answer))
+        return Content(size, chunks(), _claimed(answer))
 
-    def _is_there(self, promise: Promise, size: int, *, if_refused: bool = False) -> bool:
+    def _is_there(
+        self, promise: Promise, sha256: Sha256 | None, size: int, *, if_refused: bool = False
+    ) -> bool:
         """Tell whether the object is there; raises `ObjectDamaged` where it is another.
 
         What somebody stored under this name can differ in its size, or in the SHA-256 that it
@@ -149,23 +177,24 @@ class S3Remote:
         if found != size:
             raise ObjectDamaged(f"the remote holds {found} bytes instead of {size}")
         claimed = _claimed(there)
-        if None not in {claimed, promise.sha256} and claimed != promise.sha256:
+        if None not in {claimed, sha256} and claimed != sha256:
             raise ObjectDamaged(
                 f"the remote holds another content of this digest: SHA-256 {claimed} instead of "
-                f"{promise.sha256}",
+                f"{sha256}",
                 hint="one of them was forged: find out who stored it there, delete what is false",
             )
         return True
 
-    def _put(self, promise: Promise, data: bytes) -> bool:
+    def _put(self, promise: Promise, sha256: Sha256 | None, data: bytes) -> bool:
         """Store *data* unless it is there; tell whether it was."""
-        digest, attributes = promise.digest, _attributes(promise.sha256)
+        digest, attributes = promise.digest, _attributes(sha256)
         for seconds in (*_PAUSES, None):
             refusal = self._try_put(digest, data, attributes)
             if refusal is None:
                 return False
             # 412 says that it is there; 409 also that another write is under way, or was undone
-            if self._is_there(promise, len(data), if_refused=refusal.status == _PRECONDITION):
+            doubtful = refusal.status == _PRECONDITION
+            if self._is_there(promise, sha256, len(data), if_refused=doubtful):
                 return True
             if seconds is not None:
                 time.sleep(seconds)

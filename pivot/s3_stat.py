@@ -9,19 +9,22 @@ from typing import TYPE_CHECKING
 
 import obstore
 
+from pivot.crew import for_each
 from pivot.errors import ObjectError, ObjectMissing, ObjectRefused, PivotError
 from pivot.listing import Page, Slice, plan_listing
 from pivot.objects import Digest, object_name, parse_object_name
 from pivot.s3_calls import FOREIGN, Calls
 from pivot.s3_errors import Answer, of_first_miss, of_remote, parse_answer, unavailable
-from pivot.transfer import for_each
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from obstore.store import S3Store
 
+    from pivot.crew import Jobs
+
 _PAGE = 1000
+_LISTS = 16  # at a time: more pages are asked for in turn
 _FEW = 8  # so many HEADs go out at once, sooner than a LIST could say that it has more pages
 
 
@@ -30,9 +33,9 @@ class _MayNotList(PivotError):
 
 
 class Inventory:
-    """What the bucket behind *calls* has, asked with at most *jobs* requests at a time."""
+    """What the bucket behind *calls* has, asked with so many *jobs*: requests at a time."""
 
-    def __init__(self, calls: Calls, *, jobs: int) -> None:
+    def __init__(self, calls: Calls, *, jobs: Jobs) -> None:
         self._calls = calls
         self._jobs = jobs
         self._lock = threading.Lock()
@@ -63,14 +66,14 @@ class Inventory:
         if not pages[0].end and pages[0].last:  # empty, or no listing at all
             self._head(wanted[0], found)
             return wanted[1:] if found else []
-        plan = plan_listing(wanted, pages[0], jobs=self._jobs)
+        plan = plan_listing(wanted, pages[0], jobs=min(self._jobs.most, _LISTS))
         found.update(plan.found)
         rest = list(plan.rest)
 
         def walk(part: Slice) -> None:
             rest.extend(self._walk(part, found))
 
-        for_each(plan.slices, walk, jobs=self._jobs)
+        for_each(plan.slices, walk, jobs=min(self._jobs.most, _LISTS))
         return rest
 
     def _first_page(self) -> Page:

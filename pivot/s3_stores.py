@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from obstore.store import ClientConfig, S3Config, S3Credential
 
     from pivot.aws import Access
+    from pivot.crew import Jobs
     from pivot.remote_url import S3Url
 
 _FIRST_ANSWER = timedelta(seconds=12)
@@ -32,9 +33,9 @@ _SLOWEST_PART = timedelta(minutes=10)  # 8 MiB at 14 kB/s
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most requests at a time, retries of one, and seconds to wait for a connection or byte."""
+    """Requests at a time, retries of one, and seconds to wait for a connection or byte."""
 
-    jobs: int
+    jobs: Jobs
     retries: int
     connect_timeout: int
     read_timeout: int
@@ -107,7 +108,7 @@ def _client(access: Access, limits: Limits) -> ClientConfig:
     options: ClientConfig = {
         "allow_http": bool(access.endpoint and access.endpoint.startswith("http:")),
         "connect_timeout": f"{limits.connect_timeout}s",
-        "pool_max_idle_per_host": str(limits.jobs),
+        "pool_max_idle_per_host": str(limits.jobs.most),
         "user_agent": f"pivot-remote/{__version__}",
     }
     if access.authorities:

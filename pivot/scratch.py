@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
-import secrets
 import shutil
 import threading
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ class Scratch:
         self._root = root
         self._lock = threading.Lock()
         self._path: Path | None = None
+        self._names = itertools.count()  # enough, since the directory is ours alone
         self._over = False
 
     def directory(self) -> Path:
@@ -42,9 +43,9 @@ class Scratch:
             return self._path
 
     @contextlib.contextmanager
-    def file(self) -> Iterator[tuple[Path, int]]:
+    def file(self) -> Iterator[tuple[str, int]]:
         """Make a file, open for reading and writing; it is removed if the caller fails."""
-        path = self.directory() / secrets.token_hex(8)
+        path = f"{self.directory()}/{next(self._names)}"
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -53,7 +54,7 @@ class Scratch:
             yield path, descriptor
         except BaseException:
             with contextlib.suppress(OSError):
-                path.unlink()
+                os.unlink(path)
             raise
         finally:
             os.close(descriptor)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pivot.cache import Cache
+from pivot.crew import Jobs
 from pivot.errors import LocalError, ObjectWeak, PivotError
-from pivot.keys import Integrity
+from pivot.keys import Integrity, Level
 from pivot.ledger import ledger_path
 from pivot.proofs import Proofs
 from pivot.references import load_references
@@ -26,10 +27,12 @@ if TYPE_CHECKING:
     from pivot.project import Project
     from pivot.remote import Remote
 
+_FEW = 4  # transfers at a time, to begin with: enough where the processor is what limits
+
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One run of one command; *jobs* is the most transfers at a time.
+    """One run of one command, with so many *jobs*, which are transfers at a time.
 
     More than *max_size* bytes are not moved; with *spare*, some of the disk is to stay free.
     *integrity* is what to do with contents that no ledger vouches for. Given *credentials* take
@@ -39,7 +42,7 @@ class Session:
     project: Project
     config: Config
     environment: Mapping[str, str]
-    jobs: int
+    jobs: int | Jobs
     meter: Meter
     max_size: int | None = None
     spare: bool = False
@@ -96,9 +99,20 @@ class Session:
         """Move what *plan* says, and let the user see it."""
         self.meter.start(len(plan.transfer), plan.bytes)
         try:
-            return move_all(plan.transfer, move, jobs=self.jobs, meter=self.meter)
+            moves = move_all(plan.transfer, move, jobs=self.jobs, meter=self.meter)
         finally:
             self.meter.finish()
+        self.meter.chose(moves.jobs)
+        return moves
+
+
+def choose_jobs(config: Config, asked: int | None) -> Jobs:
+    """Say how many transfers there are at a time: as *asked*, as configured, or as many as help."""
+    value, level = config.get("remote.jobs")
+    assert isinstance(value, int)  # noqa: S101  parsed so
+    if asked is None and level is Level.DEFAULT:
+        return Jobs(min(_FEW, value), value)
+    return Jobs.exactly(asked or value)
 
 
 def _weak(want: Wanted) -> ObjectWeak:

@@ -6,11 +6,11 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
+from pivot.crew import for_each
 from pivot.errors import LocalError, PivotError, UnsafePath
 from pivot.git import last_change
 from pivot.ledger import Section, ledger_path, load_ledger, write_ledger
 from pivot.objects import Digest, File, Hasher, Sha256, files_of, hash_file
-from pivot.transfer import for_each
 from pivot.tree import Tree
 
 if TYPE_CHECKING:

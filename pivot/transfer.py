@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
 
+from pivot.crew import Jobs, for_each
 from pivot.errors import ObjectError, ObjectUnreachable, PivotError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
 
     from pivot.objects import Digest
 
 _ROUNDS = 4
 _REST = 0.5  # seconds
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +41,14 @@ Outcome: TypeAlias = Moved | Failed
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """What became of each object that was tried, and the error that *stopped* the rest, if any."""
+    """What became of each object that was tried, and the error that *stopped* the rest, if any.
+
+    *jobs* is how many were moved at a time, at most.
+    """
 
     outcomes: tuple[Outcome, ...] = ()
     stopped: PivotError | None = None
+    jobs: int = field(default=0, compare=False)
 
 
 class Meter:
@@ -70,6 +71,9 @@ class Meter:
     def done(self, outcome: Outcome) -> None:
         """Count an object."""
 
+    def chose(self, jobs: int) -> None:
+        """Tell how many objects were moved at a time."""
+
     def finish(self) -> None:
         """End, also when not all is done."""
 
@@ -78,7 +82,7 @@ def move_all(
     digests: Iterable[Digest],
     move: Callable[[Digest], bool],
     *,
-    jobs: int,
+    jobs: int | Jobs,
     meter: Meter | None = None,
 ) -> Moves:
     """Call *move* for each of *digests*, at most *jobs* at a time.
@@ -88,20 +92,21 @@ def move_all(
     reached is tried again in the end, with half as many at a time, as long as that helps.
     """
     round_ = _Round(move, meter)
+    most = jobs if isinstance(jobs, int) else jobs.first
     try:
-        for_each(digests, round_.attempt, jobs=jobs)
+        most = fewer = for_each(digests, round_.attempt, jobs=jobs)
         for number in range(1, _ROUNDS):
             left, round_.unreached = round_.unreached, []
             if not left:
                 break
             time.sleep(_REST * number)
-            jobs = max(1, jobs // 2)
-            for_each([failed.digest for failed in left], round_.attempt, jobs=jobs)
+            fewer = max(1, fewer // 2)
+            for_each([failed.digest for failed in left], round_.attempt, jobs=fewer)
             if len(round_.unreached) == len(left):
                 break  # it did not help
     except PivotError as error:
-        return Moves(round_.end(), error)
-    return Moves(round_.end())
+        return Moves(round_.end(), error, most)
+    return Moves(round_.end(), jobs=most)
 
 
 class _Round:
@@ -128,62 +133,3 @@ class _Round:
         for failed in self.unreached:
             self._meter.done(failed)
         return (*self._outcomes, *self.unreached)
-
-
-def for_each(items: Iterable[Item], act: Callable[[Item], None], *, jobs: int) -> None:
-    """Call *act* for each of *items* on at most *jobs* threads, which pull the next item.
-
-    The first exception stops the rest and is raised, as is an interrupt of the caller: blocking
-    calls never run on the caller's own thread, so Ctrl-C is heard at once.
-    """
-    crew = _Crew(iter(items), act)
-    threads = []
-    try:  # an interrupt may come before all of them are started
-        for number in range(jobs):
-            thread = threading.Thread(target=crew.work, name=f"transfer-{number}", daemon=True)
-            thread.start()
-            threads.append(thread)
-            if crew.exhausted:
-                break
-        for thread in threads:
-            thread.join()
-    except BaseException:
-        crew.stop.set()
-        raise
-    if crew.error is not None:
-        raise crew.error
-
-
-class _Crew(Generic[Item]):
-    """Threads that share one iterator: two to seven microseconds an item, and no queue."""
-
-    def __init__(self, items: Iterator[Item], act: Callable[[Item], None]) -> None:
-        self.stop = threading.Event()
-        self.exhausted = False
-        self.error: BaseException | None = None
-        self._items = items
-        self._act = act
-        self._lock = threading.Lock()
-
-    def work(self) -> None:
-        while not self.stop.is_set():
-            try:
-                with self._lock:
-                    item = next(self._items)
-            except StopIteration:
-                self.exhausted = True
-                return
-            except BaseException as error:  # noqa: BLE001  raised again by for_each
-                self._fail(error)
-                return
-            try:
-                self._act(item)
-            except BaseException as error:  # noqa: BLE001  raised again by for_each
-                self._fail(error)
-                return
-
-    def _fail(self, error: BaseException) -> None:
-        with self._lock:
-            if self.error is None:
-                self.error = error
-        self.stop.set()

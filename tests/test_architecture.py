@@ -34,7 +34,7 @@ RUNGS = (
     "targets compare",
     "plan",
     "listing",
-    "copying exchange remembered",
+    "copying exchange remembered crew",
     "transfer remote scratch partials proofs tree aws s3_errors references",
     "arrivals",
     "cache",

@@ -35,7 +35,7 @@ from pivot.keys import Integrity
 from pivot.progress import LineMeter, VerboseMeter
 from pivot.project import find_project, user_config
 from pivot.results import Problem, exit_code
-from pivot.session import Session
+from pivot.session import Session, choose_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -122,7 +122,7 @@ def _carry_out(job: Job) -> Told:
         project,
         config,
         job.environment,
-        job.inputs.jobs or config.number("remote.jobs"),
+        choose_jobs(config, job.inputs.jobs),
         job.meter,
         max_size=job.inputs.max_size,
         spare=True,

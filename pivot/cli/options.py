@@ -90,17 +90,16 @@ class Common:
         self, jobs: int | None, *, max_size: int | None = None, integrity: str | None = None
     ) -> Session:
         """Prepare a transfer with so many *jobs*, or as many as are configured."""
-        from pivot.session import Session  # noqa: PLC0415  config commands do not need it
+        from pivot.session import Session, choose_jobs  # noqa: PLC0415  config commands do not need it
 
         project = self.project()
         config = self.config(project)
-        jobs = jobs if jobs is not None else config.number("remote.jobs")
         policy = Integrity(integrity) if integrity else config.integrity(os.environ)
         return Session(
             project,
             config,
             os.environ,
-            jobs,
+            choose_jobs(config, jobs),
             self._meter(),
             max_size=max_size,
             integrity=policy,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pivot.checkout import find_damaged
+from pivot.crew import for_each
 from pivot.errors import PivotError
 from pivot.observer import Observer
 from pivot.paths import related
@@ -27,7 +28,6 @@ from pivot.repro.schedule import Schedule
 from pivot.repro.supplies import Supplies
 from pivot.scratch import Scratch
 from pivot.sums import update_ledgers
-from pivot.transfer import for_each
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pivot.crew import for_each
 from pivot.objects import digest_bytes, object_name
-from pivot.transfer import for_each
 from tests import servers
 from tests.contract.remotes import Bucket, Folder, Place, chosen_kinds
 from tests.servers import NotHere, NotReady

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pivot.cache import Cache
+from pivot.crew import for_each
 from pivot.errors import LocalError, ObjectDamaged
 from pivot.objects import Content, Digest, Promise, digest_bytes, object_name
-from pivot.transfer import for_each
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ import sys
 from pathlib import Path
 from pivot.scratch import Scratch
 with Scratch(Path(sys.argv[1])).file() as (path, descriptor):
-    print(path.parent.name, flush=True)
+    print(Path(path).parent.name, flush=True)
     sys.stdin.read()
 """
 

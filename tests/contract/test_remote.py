@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pivot.crew import for_each
 from pivot.errors import ObjectDamaged, ObjectMissing
 from pivot.objects import CHUNK, Digest, Hasher, Promise, digest_bytes, object_name
 from pivot.s3 import PART
-from pivot.transfer import for_each
 from tests.contract.remotes import CONDITIONAL_PUT, PENDING_UPLOADS, sample, write_sample
 
 if TYPE_CHECKING:

@@ -66,7 +66,7 @@ class Journal:
         syncs = (self.synced.get(source, -1), *self.all_synced)
         if not any(self.written.get(source, -1) < sync < named for sync in syncs):
             wrong.append(f"{target} was named before its data was synced")
-        if self.synced.get(str(Path(target).parent), -1) < named:
+        if named > max(self.synced.get(str(Path(target).parent), -1), *self.all_synced):
             wrong.append(f"the directory of {target} was not synced after it was named")
         return wrong
 

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from pivot.budget import Budget
-from pivot.transfer import for_each
+from pivot.crew import for_each
 
 
 @pytest.mark.parametrize("amounts", [[3, 4, 5, 6, 10] * 8, [10] * 12, [1] * 60, [25, 3, 25, 7] * 6])

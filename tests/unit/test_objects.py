@@ -32,6 +32,7 @@ from pivot.objects import (
     object_name,
     parse_object_name,
     read_chunks,
+    read_small,
     read_verified,
     tree_digest,
     verified,
@@ -232,6 +233,45 @@ def test_a_file_is_read_for_an_upload_whole_or_not_at_all(tmp_path: Path) -> Non
     assert b"".join(read_verified(tmp_path / "file", right)) == b"data"
     with pytest.raises(ObjectDamaged, match="the local copy is damaged and was not pushed"):
         list(read_verified(tmp_path / "file", wrong))
+
+
+@pytest.mark.parametrize("data", [b"", b"data", b"x" * 100])
+def test_a_small_file_is_read_at_once(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "file").write_bytes(data)
+    hasher = Hasher(strong=True)
+
+    assert read_small(tmp_path / "file", Promise(digest_bytes(data)), hasher, most=100) == data
+    assert (hasher.size, hasher.digest()) == (len(data), digest_bytes(data))
+
+
+def test_a_file_that_is_not_small_is_left_unread(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x" * 101)
+    hasher = Hasher()
+
+    assert read_small(tmp_path / "file", Promise(digest_bytes(b"")), hasher, most=100) is None
+    assert hasher.size == 0
+
+
+@pytest.mark.parametrize(
+    ("promise", "told"),
+    [
+        (Promise(digest_bytes(b"other")), "hashes to"),
+        (Promise(digest_bytes(b"data"), 5), "has 4 bytes instead of 5"),
+        (Promise(digest_bytes(b"data"), 4, Sha256("0" * 64)), "has the SHA-256"),
+    ],
+)
+def test_a_small_file_is_read_only_if_it_is_what_was_promised(
+    tmp_path: Path, promise: Promise, told: str
+) -> None:
+    (tmp_path / "file").write_bytes(b"data")
+
+    with pytest.raises(ObjectDamaged, match=f"was not pushed: it {told}"):
+        read_small(tmp_path / "file", promise, Hasher(strong=True))
+
+
+def test_a_small_file_that_is_gone_is_said_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(LocalError, match="file: No such file"):
+        read_small(tmp_path / "file", Promise(digest_bytes(b"")), Hasher())
 
 
 def test_a_file_is_read_from_any_byte_on(tmp_path: Path) -> None:

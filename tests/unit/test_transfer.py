@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pivot.crew import for_each
 from pivot.errors import (
     LocalError,
     ObjectDamaged,
@@ -21,7 +22,7 @@ from pivot.errors import (
     RemoteUnavailable,
 )
 from pivot.objects import Digest
-from pivot.transfer import Failed, Meter, Moved, Moves, Outcome, for_each, move_all
+from pivot.transfer import Failed, Meter, Moved, Moves, Outcome, move_all
 from tests.unit.values import digest
 
 
