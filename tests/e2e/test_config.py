@@ -44,7 +44,7 @@ def told(done: Done) -> tuple[int, str]:
         ),
         ("unset remote.jobs", "Key remote.jobs not set in local config"),
         ("unset remote.jobs --global", "Key remote.jobs not set in global config"),
-        ("get remote.jobs", "remote.jobs = 20 (default)"),
+        ("get remote.retries", "remote.retries = 10 (default)"),
         ("get remotes.none", "remotes.none = (not set) (unknown)"),
     ],
 )
@@ -197,7 +197,7 @@ def test_the_list_can_be_read_by_programs(project: Path, bare_pivot: Command) ->
 
     assert found["remotes"] == {"origin": "s3://b/p"}
     assert found["cache"] == {"checkout_mode": ["copy", "symlink"], "dir": ".pivot/cache"}
-    assert found["remote"]["jobs"] == 20
+    assert found["remote"]["jobs"] == 64
 
 
 def test_a_value_can_be_read_by_programs(project: Path, bare_pivot: Command) -> None:
@@ -378,7 +378,7 @@ def test_another_root_can_be_named(project: Path, tmp_path: Path, bare_pivot: Co
     named = bare_pivot("config", "get", "remote.jobs", cwd=tmp_path, PIVOT_ROOT=str(inner))
     wrong = bare_pivot("push", cwd=inner, PIVOT_ROOT=str(tmp_path))
 
-    assert outermost.out == "remote.jobs = 20 (default)\n"
+    assert outermost.out == "remote.jobs = 64 (default)\n"
     assert named.out == "remote.jobs = 7 (local)\n"
     assert wrong.code == 2
     assert "PIVOT_ROOT" in wrong.err
