@@ -6,9 +6,12 @@ alone. `where` prints the path of the Python to go on with, and `make` makes it.
 
 from __future__ import annotations
 
+import compileall
 import hashlib
+import importlib.metadata
 import os
 import platform
+import re
 import shutil
 import signal
 import subprocess
@@ -37,6 +40,12 @@ _KEPT = {
     "PIP_NO_INDEX",
 }
 """Where packages come from is the runner's business; what is installed is held to its hashes."""
+
+_WITH_PYTHON = 23
+"""The version since which `pip --python` can be relied on."""
+
+_SELDOM = re.compile(r"/(?:pip|pygments|rich|markdown_it|mdurl|ruamel|boto3/docs)/")
+"""What a job in CI hardly ever loads, and so need not be compiled."""
 
 
 def main() -> int:
@@ -83,17 +92,21 @@ def make(place: Path) -> None:
     scratch = aside / "tmp"  # where pip leaves what it cannot remove when it is killed
     scratch.mkdir()
     try:
-        venv.create(aside, symlinks=True, with_pip=True)
-        pip = [str(aside / "bin" / "python"), "-I", "-m", "pip", "install", "--quiet"]
+        own = _has_pip()
+        venv.create(aside, symlinks=True, with_pip=not own)
+        inside = str(aside / "bin" / "python")
+        pip = [sys.executable if own else inside, "-I", "-m", "pip"]
+        pip += ["--disable-pip-version-check", *(["--python", inside] if own else [])]
         pins = ["--require-hashes", "--only-binary", ":all:", "--no-deps"]
         subprocess.run(  # noqa: S603  our own arguments
-            [*pip, "--disable-pip-version-check", *pins, "-r", str(REQUIREMENTS)],
+            [*pip, "install", "--quiet", "--no-compile", *pins, "-r", str(REQUIREMENTS)],
             check=True,
             env=os.environ | {"TMPDIR": str(scratch)},
             stdout=sys.stderr,
         )
         shutil.rmtree(scratch)
         packages = next(aside.glob("lib/python3.*/site-packages"))
+        compileall.compile_dir(packages, rx=_SELDOM, quiet=2)
         (packages / "pivot-remote.pth").write_text(f"{ROOT}\n", encoding="utf-8")
         try:
             aside.rename(place)
@@ -102,6 +115,15 @@ def make(place: Path) -> None:
                 raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _has_pip() -> bool:
+    """Tell whether this Python's own pip can fill an environment: one less to be made there."""
+    try:
+        major = importlib.metadata.version("pip").partition(".")[0]
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return int(major) >= _WITH_PYTHON
 
 
 def clean(environment: Mapping[str, str]) -> dict[str, str]:

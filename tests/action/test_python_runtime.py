@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import venv
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -82,9 +83,9 @@ def test_it_holds_what_the_lock_says_and_no_project_code_is_on_its_path(starter:
     assert Path(listed.stdout.strip()) == starter.action / "pivot/__init__.py"
 
 
-def log_which(path: Path, said: Path, *, works: bool = True) -> None:
-    """Put a Python at *path* that notes that it was asked; if it *works*, it is the tests' own."""
-    ends = f'exec "{sys.executable}" "$@"' if works else "exit 1"
+def log_which(path: Path, said: Path, *, python: Path | None = Path(sys.executable)) -> None:
+    """Put a Python at *path* that notes that it was asked, and is *python* if it works."""
+    ends = f'exec "{python}" "$@"' if python else "exit 1"
     write_script(path, f'echo "$0" >> "{said}"\n{ends}')
 
 
@@ -97,9 +98,10 @@ def asked(said: Path) -> list[str]:
 def test_the_first_python_that_is_new_enough_is_taken(starter: Starter, tmp_path: Path) -> None:
     said = tmp_path / "said"
     path = only(tmp_path / "few", *COREUTILS)
-    log_which(tmp_path / "few/python3", said, works=False)  # too old, or it has no venv
+    venv.create(tmp_path / "bare", symlinks=True)  # it has no pip of its own
+    log_which(tmp_path / "few/python3", said, python=None)  # too old, or it has no venv
     log_which(tmp_path / "few/python3.12", said)
-    log_which(tmp_path / "few/python3.14", said)
+    log_which(tmp_path / "few/python3.14", said, python=tmp_path / "bare/bin/python")
 
     done = starter(path=path, PIVOT_INPUT_COMMAND="pul")
 

@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,14 +74,21 @@ def install(python: Path, release: str = NEWEST) -> Path:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs at once make it once
         if not ready.exists() or ready.read_text() != wanted:
-            subprocess.run([python, "-m", "venv", "--clear", venv], check=True, timeout=120)
-            pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-deps"]
-            pins = ["--require-hashes", "-r", str(requirements)]
-            subprocess.run([*pip, *pins], check=True, timeout=900)
+            _fill(python, venv, ["--quiet", "--require-hashes", "--no-deps", "-r", requirements])
             ready.write_text(wanted)
     finally:
         os.close(lock)
     return venv
+
+
+def _fill(python: Path, venv: Path, options: list[str | Path]) -> None:
+    """Install by uv, in seconds, or where it finds no packages, by pip, in a minute."""
+    uv, inside = Path(sys.executable).parent / "uv", venv / "bin" / "python"
+    quick = [uv, "pip", "install", "--python", inside, *options]
+    subprocess.run([python, "-m", "venv", "--clear", "--without-pip", venv], check=True)
+    if not uv.exists() or subprocess.run(quick, check=False, timeout=300).returncode:
+        subprocess.run([python, "-m", "venv", "--clear", venv], check=True, timeout=120)
+        subprocess.run([inside, "-m", "pip", "install", *options], check=True, timeout=900)
 
 
 @pytest.fixture(name="real_venv", scope="session")
