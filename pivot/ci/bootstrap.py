@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import compileall
 import hashlib
-import importlib.metadata
+import importlib.util
 import os
 import platform
 import re
@@ -40,9 +40,6 @@ _KEPT = {
     "PIP_NO_INDEX",
 }
 """Where packages come from is the runner's business; what is installed is held to its hashes."""
-
-_WITH_PYTHON = 23
-"""The version since which `pip --python` can be relied on."""
 
 _SELDOM = re.compile(r"/(?:pip|pygments|rich|markdown_it|mdurl|ruamel|boto3/docs)/")
 """What a job in CI hardly ever loads, and so need not be compiled."""
@@ -92,14 +89,13 @@ def make(place: Path) -> None:
     scratch = aside / "tmp"  # where pip leaves what it cannot remove when it is killed
     scratch.mkdir()
     try:
-        own = _has_pip()
-        venv.create(aside, symlinks=True, with_pip=not own)
-        inside = str(aside / "bin" / "python")
-        pip = [sys.executable if own else inside, "-I", "-m", "pip"]
-        pip += ["--disable-pip-version-check", *(["--python", inside] if own else [])]
+        pip = _own_pip()
+        venv.create(aside, symlinks=True, with_pip=not pip)
+        words = [str(aside / "bin" / "python"), "-I", *(pip or ["-m", "pip"])]
+        words += ["install", "--quiet", "--no-compile", "--disable-pip-version-check"]
         pins = ["--require-hashes", "--only-binary", ":all:", "--no-deps"]
         subprocess.run(  # noqa: S603  our own arguments
-            [*pip, "install", "--quiet", "--no-compile", *pins, "-r", str(REQUIREMENTS)],
+            [*words, *pins, "-r", str(REQUIREMENTS)],
             check=True,
             env=os.environ | {"TMPDIR": str(scratch)},
             stdout=sys.stderr,
@@ -117,13 +113,15 @@ def make(place: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _has_pip() -> bool:
-    """Tell whether this Python's own pip can fill an environment: one less to be made there."""
-    try:
-        major = importlib.metadata.version("pip").partition(".")[0]
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return int(major) >= _WITH_PYTHON
+def _own_pip() -> list[str]:
+    """Find what `pip --python` of this Python runs in another, since pip 22.3; else nothing.
+
+    The environment needs no pip then, which takes longer to be made than all else.
+    """
+    found = importlib.util.find_spec("pip")
+    places = found.submodule_search_locations if found else None
+    runner = Path(places[0], "__pip-runner__.py") if places else None
+    return [str(runner)] if runner and runner.is_file() else []
 
 
 def clean(environment: Mapping[str, str]) -> dict[str, str]:
