@@ -67,7 +67,7 @@ bench: $(READY)  ## measure this tool and its peers side by side; writes bench/R
 	-$(RUN)python -c 'from tests.interop.conftest import find_python, install; install(find_python())'
 	$(RUN)python -m bench $(ARGS)
 
-generate: $(READY)  ## write action.yml, the GitLab template and the tables of docs/ci.md anew
+generate: $(READY)  ## write action.yml, the GitLab template, tables of docs/ci.md and the help anew
 	$(RUN)python -m tests.generated
 
 lock: requirements/lock.txt  ## pin all requirements anew, with their hashes

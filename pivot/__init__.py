@@ -22,8 +22,8 @@ Where things are, lower layers first (a module imports only from layers below it
 - import of DVC projects: `dvc`, a package with all of these layers
 - comparison of parameters and metrics: `compare` (pure), `revision`, `readings`; `tables` and
   `compare_report` say what it found
-- faces: `changes` (whom to ask), `report`, `progress`, `cli`; `ci`, a package: the runner for
-  CI jobs
+- faces: `changes` (whom to ask), `report`, `progress`, `cli` (behind `start`); `ci`, a
+  package: the runner for CI jobs
 """
 
 __version__ = "0.1.0"

@@ -1,6 +1,6 @@
 """`python -m pivot`."""
 
-from pivot.cli import main
+from pivot.start import main
 
 if __name__ == "__main__":
     main()

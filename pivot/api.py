@@ -1,12 +1,28 @@
-"""What Pivot can do, one function each; every face calls these."""
+"""What Pivot can do, one function each; every face calls these.
+
+Each is loaded when it is asked for: a push needs nothing of what runs stages.
+"""
 
 from __future__ import annotations
 
-from pivot.checkout import checkout, pull
-from pivot.fetch import fetch
-from pivot.push import push
-from pivot.session import Session
-from pivot.status import status
-from pivot.verify import verify
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pivot.checkout import checkout, pull
+    from pivot.fetch import fetch
+    from pivot.push import push
+    from pivot.session import Session
+    from pivot.status import status
+    from pivot.verify import verify
 
 __all__ = ["Session", "checkout", "fetch", "pull", "push", "status", "verify"]
+
+_ELSEWHERE = {"Session": "session", "pull": "checkout"}
+
+
+def __getattr__(name: str) -> object:
+    """Load what is asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"pivot.{_ELSEWHERE.get(name, name)}"), name)

@@ -21,8 +21,7 @@ Value: TypeAlias = "str | list[Value] | dict[str, Value]"
 _PLAIN = r"""[!-9;-~]*+(?:[ ][!"$-9;-~][!-9;-~]*+)*+"""
 """How a plain scalar may go on: no colon, which could end a key, and no comment after a blank."""
 
-_ENTRY = re.compile(
-    rf"""
+_ENTRY = rf"""
     ^(?P<indent>[ ]*+)-[ ]relpath:[ ](?:
         (?P<plain>[A-Za-z0-9_.(+]{_PLAIN})
       | '(?P<quoted>[ -&(-~]++)'
@@ -34,9 +33,7 @@ _ENTRY = re.compile(
     (?P=indent)[ ][ ]hash:[ ](?P<quote>'?)(?P<hash>[0-9a-f]{{16}})(?P=quote)\n
     (?P=indent)[ ][ ]size:[ ](?P<size>[0-9]++)\n
     (?P=indent)[ ][ ]isexec:[ ](?P<isexec>true|false)\n
-    """,
-    re.MULTILINE | re.VERBOSE,
-)
+"""
 
 
 def _new_mark() -> str:
@@ -89,12 +86,14 @@ class Shortened:
 
 def shorten(text: str) -> Shortened | None:
     """Cut the runs of regular entries out of a document; `None` if it has none."""
+    if " relpath: " not in text:
+        return None
     mark = _new_mark()
     parts: list[str] = []
     runs: dict[str, list[Value]] = {}
     run: list[Value] = []
     end, column = 0, ""
-    for found in _ENTRY.finditer(text):
+    for found in re.finditer(_ENTRY, text, re.MULTILINE | re.VERBOSE):
         indent, plain, quoted, escaped, _, digest, size, isexec = found.groups()
         start = found.start()
         if start != end or indent != column or not runs:
@@ -109,19 +108,14 @@ def shorten(text: str) -> Shortened | None:
 
 
 _DEPTH = 8
-_NAME = re.compile(
-    rf"""
+_NAME = rf"""(?x)
     (?!(?i:yes|no|true|false|on|off|null)\Z)
     (?: [A-Za-z_] | (?=[^g-wyzG-WYZ/]*+[g-wyzG-WYZ/]) [0-9] )  # no number and no date has these
     {_PLAIN}
-    """,
-    re.VERBOSE,
-)
-_WIDE_NAME = re.compile(  # without the letters that have an escape of their own
-    "[A-Za-z0-9_./\u00a1-\u2027\u202a-\ud7ff\ue000-\U0010ffff-]++"
-)
-_WIDE = re.compile("[^!-~]")
-_DIGEST = re.compile(r"(?=[0-9b]*+[ac-f])[0-9a-f]{16}")
+"""
+_WIDE_NAME = "[A-Za-z0-9_./\u00a1-\u2027\u202a-\ud7ff\ue000-\U0010ffff-]++"
+"""Without the letters that have an escape of their own."""
+_DIGEST = r"(?=[0-9b]*+[ac-f])[0-9a-f]{16}"
 _WIDTH = 50  # YAML folds at a blank beyond 80 columns, and is at most at 2 * _DEPTH + 11 before
 
 
@@ -183,12 +177,12 @@ def _form(entry: object) -> tuple[str, str, int, str] | None:
     name, digest, size, isexec = entry.values()
     if not (type(name) is type(digest) is str and type(size) is int and type(isexec) is bool):
         return None
-    if _DIGEST.fullmatch(digest) is None:
+    if re.fullmatch(_DIGEST, digest) is None:
         return None
-    if _NAME.fullmatch(name) is not None and (" " not in name or len(name) <= _WIDTH):
+    if re.fullmatch(_NAME, name) is not None and (" " not in name or len(name) <= _WIDTH):
         return name, digest, size, "true" if isexec else "false"
-    if not name.isascii() and _WIDE_NAME.fullmatch(name) is not None:
-        return f'"{_WIDE.sub(_escape, name)}"', digest, size, "true" if isexec else "false"
+    if not name.isascii() and re.fullmatch(_WIDE_NAME, name) is not None:
+        return f'"{re.sub("[^!-~]", _escape, name)}"', digest, size, "true" if isexec else "false"
     return None
 
 

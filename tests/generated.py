@@ -1,6 +1,7 @@
-"""Write what follows from the table of inputs and outputs: `python -m tests.generated`.
+"""Write what follows from other files: `python -m tests.generated`.
 
-That is `action.yml`, `action-types.yml`, the GitLab template, and the tables in docs/ci.md.
+That is `action.yml`, `action-types.yml`, the GitLab template and the tables in docs/ci.md, all from
+the table of inputs and outputs; and what `pivot --help` prints.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ import re
 import textwrap
 from pathlib import Path
 
+import click
+
 from pivot.ci.table import INPUTS, OUTPUTS, Input, Kind
+from pivot.cli import pivot
 
 ROOT = Path(__file__).parent.parent
 PAGE = "docs/ci.md"
@@ -158,12 +162,19 @@ def page(text: str) -> str:
     return text
 
 
+def usage() -> str:
+    """Let click make what `pivot --help` prints, for 80 columns."""
+    context = click.Context(pivot, info_name="pivot", terminal_width=78, **pivot.context_settings)
+    return f"{pivot.get_help(context)}\n"
+
+
 def files() -> dict[str, str]:
     """Say what each generated file should hold."""
     found = {
         "action.yml": action(),
         "action-types.yml": types(),
         "templates/pivot/template.yml": gitlab(),
+        "pivot/help.txt": usage(),
     }
     if (ROOT / PAGE).exists():
         found[PAGE] = page((ROOT / PAGE).read_text(encoding="utf-8"))

@@ -101,6 +101,7 @@ RUNGS = (
     "cli.remote cli.repro cli.track cli.transfer",
     "cli.status",
     "cli",
+    "start",
     "__main__",
 )
 """Lower layers first; a module imports only from the lines above its own."""
@@ -181,6 +182,7 @@ LATE = {
     "references": {"pivot.pipeline", "pivot.pipeline.file"},
     "schema": {"jsonschema"},
     "values": {"yaml", "yaml.nodes"},
+    "start": {"pivot.cli"},
     "remotes": {"pivot.aws", "pivot.folder", "pivot.s3", "pivot.s3_stores"},
 }
 """What is imported inside functions, because it is heavy or seldom needed."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -19,8 +18,6 @@ from tests.conftest import Command
 from tests.e2e.weather import OBJECTS, assert_sentence, make_project, through
 from tests.servers import NotHere, S3Server, moto
 from tests.servers.process import LOOPBACK
-
-HEAVY = ("boto3", "botocore", "requests", "jsonschema", "rich", "ruamel")
 
 
 @pytest.fixture(name="project")
@@ -249,38 +246,3 @@ def test_assumed_role(tmp_path: Path, bare_pivot: Command) -> None:
             assert len(buckets.keys(aws, "assumed")) == OBJECTS
     except NotHere as reason:
         pytest.skip(f"no STS on this machine (PIVOT_MOTO_SERVER): {reason}")
-
-
-def loaded(pivot: Command, *arguments: str, cwd: Path) -> set[str]:
-    """Run a command in its own interpreter and list the packages that it loaded."""
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "pivot", *arguments],
-        check=True,
-        cwd=cwd,
-        env=pivot.environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
-    return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
-
-
-def test_a_push_with_plain_credentials_loads_nothing_heavy(project: Path, pivot: Command) -> None:
-    first = pivot("push", cwd=project)
-
-    packages = loaded(pivot, "push", cwd=project)
-
-    assert first.code == 0, first
-    assert "obstore" in packages
-    assert packages.isdisjoint(HEAVY), packages & set(HEAVY)
-
-
-@pytest.mark.parametrize("option", ["--version", "--help"])
-def test_version_and_help_load_neither_obstore_nor_yaml(
-    option: str, tmp_path: Path, bare_pivot: Command
-) -> None:
-    packages = loaded(bare_pivot, option, cwd=tmp_path)
-
-    assert "click" in packages
-    assert packages.isdisjoint({"obstore", "yaml", *HEAVY})
