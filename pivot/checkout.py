@@ -13,6 +13,7 @@ from pivot.fetch import fetch_all
 from pivot.keys import Link
 from pivot.placement import place
 from pivot.plan import CheckoutPlan, Existing, Step, Wanted, list_wanted, plan_checkout, sound
+from pivot.remembered import Remembered
 from pivot.results import Checkout, Pull
 from pivot.room import check_room
 from pivot.scratch import Scratch
@@ -137,8 +138,14 @@ def place_selection(
     refused |= {
         digest: error for digest, error in damaged.items() if isinstance(error, ObjectFalse)
     }
+    remembered = Remembered(session.project.remembered)
     workspace = Workspace(
-        session.project.root, cache, known=selection.known, fetched=coming, damaged=damaged
+        session.project.root,
+        cache,
+        known=selection.known,
+        fetched=coming,
+        damaged=damaged,
+        remembered=remembered,
     )
     found = workspace.observe(references, existing=existing)
     plan = plan_checkout(
@@ -150,6 +157,7 @@ def place_selection(
     )
     if dry_run:
         return Checkout(plan)
+    remembered.save(complete=False)
     links = session.config.links if links is None else links
     scratch = Scratch(session.project.scratch)
     try:

@@ -223,13 +223,20 @@ def explain_yaml(error: Exception, data: bytes = b"") -> str:
     return f"not valid YAML: {problem}"
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_hint(path: Path, data: bytes) -> None:
+    """Write what helps the next run and need not be; through no symlink, which git may have."""
+    with contextlib.suppress(LocalError):  # next time it is found out again
+        write_atomically(path, data, follow=False)
+        remove_torn(path.parent, path.name)
+
+
+def write_atomically(path: Path, data: bytes, *, follow: bool = True) -> None:
     """Give *path* the content *data* whole or not at all, keeping its mode; raises `LocalError`.
 
-    A symlink is followed, so that a configuration kept elsewhere stays there.
+    A symlink is *follow*ed, so that a configuration kept elsewhere stays there, or replaced.
     """
     try:
-        target = path.resolve()
+        target = path.resolve() if follow else path
         target.parent.mkdir(parents=True, exist_ok=True)
         mode = target.stat().st_mode & 0o777 if target.exists() else None
         aside = target.parent / f".{target.name}.{secrets.token_hex(4)}"

@@ -18,6 +18,7 @@ from pivot.objects import (
     tree_digest,
 )
 from pivot.paths import is_reserved
+from pivot.remembered import is_same
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -157,7 +158,7 @@ class Observer:
                     after = os.fstat(descriptor)
                 finally:
                     os.close(descriptor)
-                if _same(before, after) and size == after.st_size:
+                if is_same(before, after) and size == after.st_size:
                     self._remembered.note(path, after, digest, read_at=read_at)
                     return digest, size
         except OSError as error:
@@ -175,15 +176,6 @@ class Observer:
         digest = head + last
         inside = os.path.realpath(files) == self._files
         return Digest(digest) if inside and is_digest(digest) else None
-
-
-def _same(one: os.stat_result, other: os.stat_result) -> bool:
-    return (one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns) == (
-        other.st_ino,
-        other.st_size,
-        other.st_mtime_ns,
-        other.st_ctime_ns,
-    )
 
 
 def _check_name(name: str, place: str) -> None:

@@ -5,13 +5,11 @@ A hint and no more: it may be deleted at any time, and what it does not vouch fo
 
 from __future__ import annotations
 
-import contextlib
 import json
 import threading
 from typing import TYPE_CHECKING, TypeAlias
 
-from pivot.documents import remove_torn, write_atomically
-from pivot.errors import LocalError
+from pivot.documents import write_hint
 from pivot.objects import Digest, Sha256, is_sha256
 
 if TYPE_CHECKING:
@@ -52,9 +50,7 @@ class Proofs:
         if not self._new:
             return
         tree = {"version": 1, "objects": _load(self._file) | self._new}
-        with contextlib.suppress(LocalError):  # next time they are read again
-            write_atomically(self._file, json.dumps(tree, separators=(",", ":")).encode())
-            remove_torn(self._file.parent, self._file.name)
+        write_hint(self._file, json.dumps(tree, separators=(",", ":")).encode())
         self._known, self._new = None, {}
 
     def _load(self) -> Mapping[str, Known]:

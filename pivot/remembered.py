@@ -5,23 +5,37 @@ A hint and no more: it may be deleted at any time, and what it cannot vouch for 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from pivot.documents import write_atomically
-from pivot.errors import LocalError
-from pivot.objects import Digest, is_digest
+from pivot.documents import write_hint
+from pivot.objects import Digest, Sha256, is_digest, is_sha256
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Collection
     from pathlib import Path
+    from typing import Literal
 
+_VERSION = 3
 _TICK = 20_000_000
 _SECOND = 1_000_000_000
 """Nanoseconds: the kernel's clock for time stamps stands still for up to ten milliseconds."""
+
+
+class Known(NamedTuple):
+    """What a file was when it was read, by its inode, and what it hashed to.
+
+    *sha256* is empty where only the digest was asked for.
+    """
+
+    inode: int
+    size: int
+    mtime: int
+    ctime: int
+    digest: Digest
+    sha256: Sha256 | Literal[""]
 
 
 class Remembered:
@@ -35,25 +49,38 @@ class Remembered:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._known = _load(file)
+        self._loaded: dict[str, Known] | None = None
         self._seen: set[str] = set()
         self._changed = False
 
     def recall(self, path: str, found: os.stat_result) -> Digest | None:
         """Say what the file at *path* hashes to, if it is the one that was read."""
+        known = self.recall_all(path, found)
+        return None if known is None else known.digest
+
+    def recall_all(self, path: str, found: os.stat_result) -> Known | None:
+        """As `recall`, and with the SHA-256 if that was asked for when it was read."""
         known = self._known.get(path)
-        if known is None or known[:-1] != _identity(found):
+        if known is None or known[:4] != _identity(found):
             return None
         self._seen.add(path)
-        return known[-1]
+        return known
 
-    def note(self, path: str, found: os.stat_result, digest: Digest, *, read_at: int) -> None:
+    def note(
+        self,
+        path: str,
+        found: os.stat_result,
+        digest: Digest,
+        *,
+        read_at: int,
+        sha256: Sha256 | None = None,
+    ) -> None:
         """Remember a file that was like *found* before and after it was read.
 
         *read_at* is the time in nanoseconds at which reading began.
         """
         if found.st_ctime_ns + margin(found.st_ctime_ns) < read_at:
-            self._known[path] = (*_identity(found), digest)
+            self._known[path] = Known(*_identity(found), digest, sha256 or "")
             self._seen.add(path)
             self._changed = True
 
@@ -64,10 +91,16 @@ class Remembered:
                 del self._known[path]
             self._changed = True
         if self._changed:
-            text = json.dumps({"version": 2, "files": self._known}, separators=(",", ":"))
-            with contextlib.suppress(LocalError):  # next time they are read again
-                write_atomically(self._file, text.encode())
+            tree = {"version": _VERSION, "files": self._known}
+            text = json.dumps(tree, separators=(",", ":"))
+            write_hint(self._file, text.encode())
             self._changed = False
+
+    @property
+    def _known(self) -> dict[str, Known]:
+        if self._loaded is None:  # by many threads at once: all find the same
+            self._loaded = _load(self._file)
+        return self._loaded
 
 
 def margin(time_stamp: int) -> int:
@@ -82,18 +115,23 @@ def settle(times: Collection[int]) -> None:
         time.sleep((_TICK - min(ages)) / _SECOND + 0.001)
 
 
+def is_same(one: os.stat_result, other: os.stat_result) -> bool:
+    """Tell whether a file is still the one that it was."""
+    return _identity(one) == _identity(other)
+
+
 def _identity(found: os.stat_result) -> tuple[int, int, int, int]:
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-def _load(file: Path) -> dict[str, tuple[int, int, int, int, Digest]]:
+def _load(file: Path) -> dict[str, Known]:
     try:
         tree = json.loads(file.read_bytes())
-        found = tree["files"] if tree["version"] == 2 else {}  # noqa: PLR2004
+        found = tree["files"] if tree["version"] == _VERSION else {}
         return {
-            path: (inode, size, mtime, ctime, Digest(digest))
-            for path, (inode, size, mtime, ctime, digest) in found.items()
-            if is_digest(digest)
+            path: Known(inode, size, mtime, ctime, Digest(digest), sha256)
+            for path, (inode, size, mtime, ctime, digest, sha256) in found.items()
+            if is_digest(digest) and (sha256 == "" or is_sha256(sha256))
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pivot.errors import LocalError, PivotError, UnsafePath, local_error
 from pivot.git import tracked_paths
 from pivot.lockfile import is_ignored
-from pivot.objects import Digest, Directory, File, Hasher, Sha256, files_of, hash_file, is_digest
+from pivot.objects import (
+    Digest,
+    Directory,
+    File,
+    Hasher,
+    Sha256,
+    files_of,
+    hash_descriptor,
+    is_digest,
+)
 from pivot.paths import find_clashes
 from pivot.plan import Existing, Found, Is
+from pivot.remembered import is_same
 from pivot.tree import Tree, folds_names
 
 if TYPE_CHECKING:
@@ -20,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pivot.cache import Cache
+    from pivot.remembered import Remembered
     from pivot.targets import Reference
 
 
@@ -27,7 +39,8 @@ class Workspace:
     """The files below *root*, compared with the objects of *cache*.
 
     *known* are the files that any document names. *fetched* are digests that will be in the cache
-    by the time the plan is carried out, *damaged* those of objects whose bytes are wrong.
+    by the time the plan is carried out, *damaged* those of objects whose bytes are wrong. What was
+    *remembered* of a file that has not changed is not read again.
     """
 
     def __init__(
@@ -38,12 +51,14 @@ class Workspace:
         known: Collection[str] = (),
         fetched: Collection[Digest] = (),
         damaged: Collection[Digest] = (),
+        remembered: Remembered | None = None,
     ) -> None:
         self._root = root
         self._known = frozenset(known)
         self._cache = cache
         self._fetched = frozenset(fetched)
         self._damaged = frozenset(damaged)
+        self._remembered = remembered
         self._existing = Existing.REFUSE
         self._sums: Mapping[str, Sha256] = {}  # of the output that is looked at
         self._files = os.path.realpath(cache.root / "files")
@@ -171,6 +186,9 @@ class Workspace:
         if held is not None and read_only and os.path.samestat(held, found):
             return file.digest, False
         sha256 = self._sums.get(file.path)
+        known = self._remembered and self._remembered.recall_all(file.path, found)
+        if known and (sha256 is None or known.sha256):
+            return known.digest, known.digest == file.digest and sha256 not in {None, known.sha256}
         hasher = self._read(tree, file.path, strong=sha256 is not None)
         digest = hasher.digest()
         return digest, digest == file.digest and hasher.sha256() != sha256
@@ -180,10 +198,22 @@ class Workspace:
 
     def _read(self, tree: Tree, path: str, *, strong: bool = False) -> Hasher:
         above, name = tree.parent(path)
+        read_at = time.time_ns()
         try:
-            return hash_file(name, Hasher(strong=strong), dir_fd=above)
+            descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=above)
+            try:
+                before = os.fstat(descriptor)
+                hasher = hash_descriptor(descriptor, Hasher(strong=strong))
+                after = os.fstat(descriptor)
+            finally:
+                os.close(descriptor)
         except OSError as error:
             raise local_error(error, path) from error
+        if self._remembered and is_same(before, after) and hasher.size == after.st_size:
+            self._remembered.note(
+                path, after, hasher.digest(), read_at=read_at, sha256=hasher.sha256()
+            )
+        return hasher
 
     def _holds(self, digest: Digest, size: int | None = None) -> bool:
         """Tell whether the cache has a content, of the right *size*: a damaged object is none."""

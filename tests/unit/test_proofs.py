@@ -99,6 +99,19 @@ def test_a_place_that_cannot_be_written_to_is_no_error(tmp_path: Path, held: Pat
     proofs.save()
 
 
+def test_a_symlink_in_the_place_of_the_file_leads_nowhere(file: Path, held: Path) -> None:
+    file.parent.mkdir()
+    victim = file.parent / "victim"
+    victim.write_text("mine")
+    file.symlink_to(victim)
+    proofs = Proofs(file)
+    proofs.note(digest(1), held.stat(), ONE)
+    proofs.save()
+
+    assert victim.read_text() == "mine"
+    assert not file.is_symlink()
+
+
 def test_what_a_killed_run_began_to_write_is_removed(file: Path, held: Path) -> None:
     file.parent.mkdir()
     torn = file.parent / ".checked.json.01234567"

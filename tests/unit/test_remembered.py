@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot.objects import Digest, digest_bytes
+from pivot.objects import Digest, Sha256, digest_bytes
 from pivot.remembered import Remembered, margin, settle
 from tests.unit.values import digest, write
 
@@ -164,13 +164,13 @@ def test_what_cannot_be_written_is_no_error(tmp_path: Path, file: Path) -> None:
 BROKEN = [
     b"", b"{", b"[]", b"null", b"5", b'"x"', b"\xff\xfe", b"{}", b'{"version": 1}',
     b'{"version": 1, "files": {"data": [1, 2, 3, "0123456789abcdef"]}}',
-    b'{"version": 3, "files": {"data": [1, 2, 3, 4, "0123456789abcdef"]}}',
-    b'{"version": 2, "files": []}', b'{"version": 2, "files": {"data": 5}}',
-    b'{"version": 2, "files": {"data": [1, 2, 3, 4]}}',
-    b'{"version": 2, "files": {"data": [1, 2, 3, 4, "short"]}}',
-    b'{"version": 2, "files": {"data": [1, 2, 3, 4, null]}}',
-    b'{"version": 2, "files": {"data": [[], {}, "x", 4, "0123456789abcdef"]}}',
-    b'{"version": 2, "files": {"data": [' + b"9" * 5000 + b"]}}", b"[" * 100_000,
+    b'{"version": 4, "files": {"data": [1, 2, 3, 4, "0123456789abcdef", ""]}}',
+    b'{"version": 3, "files": []}', b'{"version": 3, "files": {"data": 5}}',
+    b'{"version": 3, "files": {"data": [1, 2, 3, 4, 5]}}',
+    b'{"version": 3, "files": {"data": [1, 2, 3, 4, "short", ""]}}',
+    b'{"version": 3, "files": {"data": [1, 2, 3, 4, null, null]}}',
+    b'{"version": 3, "files": {"data": [[], {}, "x", 4, "0123456789abcdef", ""]}}',
+    b'{"version": 3, "files": {"data": [' + b"9" * 5000 + b"]}}", b"[" * 100_000,
 ]  # fmt: skip
 
 
@@ -190,7 +190,8 @@ def test_a_file_that_is_broken_is_no_memory(state: Path, file: Path, content: by
 def test_a_damaged_digest_does_not_spoil_the_others(state: Path, file: Path) -> None:
     noted(state, file).save(complete=True)
     tree = json.loads(state.read_bytes())
-    tree["files"]["bad"] = [1, 2, 3, 4, "0123"]
+    tree["files"]["bad"] = [1, 2, 3, 4, "0123", ""]
+    tree["files"]["worse"] = [1, 2, 3, 4, str(digest(1)), "short"]
     state.write_text(json.dumps(tree))
 
     assert Remembered(state).recall("data", file.stat()) == digest(1)
@@ -214,3 +215,39 @@ def test_after_settling_a_new_file_is_believed(state: Path, file: Path) -> None:
 def test_nothing_has_to_settle_that_is_old_or_of_the_future() -> None:
     settle([])
     settle([LONG_AGO, 0, time.time_ns() + 3600 * SECOND, LONG_AGO - LONG_AGO % SECOND])
+
+
+def test_the_sha256_is_known_where_it_was_asked_for(state: Path, file: Path) -> None:
+    remembered = Remembered(state)
+    sha256 = Sha256("ab" * 32)
+    found = file.stat()
+    remembered.note("data", found, digest(1), read_at=later(found), sha256=sha256)
+    remembered.note("other", found, digest(1), read_at=later(found))
+    remembered.save(complete=False)
+
+    again = Remembered(state)
+    assert again.recall_all("data", found) == (*identity(found), digest(1), sha256)
+    assert again.recall_all("other", found) == (*identity(found), digest(1), "")
+
+
+def identity(found: os.stat_result) -> tuple[int, int, int, int]:
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def test_a_symlink_in_the_place_of_the_file_leads_nowhere(state: Path, file: Path) -> None:
+    state.parent.mkdir(parents=True)
+    victim = state.parent / "victim"
+    victim.write_text("mine")
+    state.symlink_to(victim)
+    noted(state, file).save(complete=False)
+
+    assert victim.read_text() == "mine"
+    assert not state.is_symlink()
+
+
+def test_what_a_killed_run_began_to_write_is_removed(state: Path, file: Path) -> None:
+    state.parent.mkdir(parents=True)
+    (state.parent / ".remembered.json.01234567").write_text("{")
+    noted(state, file).save(complete=False)
+
+    assert list(state.parent.iterdir()) == [state]

@@ -1,0 +1,100 @@
+"""What a checkout reads of files that are in place: nothing, once it knows them."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from pivot import api
+from pivot.keys import Link
+from pivot.plan import Existing
+from tests.projects import digest
+from tests.unit.bench import Bench
+
+SIZE = 4 << 20
+BIG = bytes(range(256)) * (SIZE // 256)
+
+
+def read_by_us() -> int:
+    """Say how many bytes this process has read so far."""
+    for line in Path("/proc/self/io").read_text().splitlines():
+        if line.startswith("rchar:"):
+            return int(line.partition(":")[2])
+    raise AssertionError
+
+
+@pytest.fixture(name="bench")
+def _bench(tmp_path: Path) -> Bench:
+    """Outputs that are in place as copies, with ledgers, and old enough to be known again."""
+    bench = Bench(tmp_path / "project")
+    bench.builder.stage("make", {"out.bin": BIG, "many": {f"{n}": b"%d" % n for n in range(50)}})
+    bench.share()
+    api.push(bench.session())
+    checkout(bench)
+    time.sleep(0.05)  # what was written in the tick in which it is read is never believed
+    return bench
+
+
+def checkout(bench: Bench, *, existing: Existing = Existing.UPDATE, dry_run: bool = False) -> int:
+    """Check out copies; the answer is how many bytes were read for it."""
+    before = read_by_us()
+    done = api.checkout(bench.session(), existing=existing, links=[Link.COPY], dry_run=dry_run)
+    assert not done.problems
+    return read_by_us() - before
+
+
+def test_what_has_not_changed_is_read_once(bench: Bench) -> None:
+    assert (bench.root / ".pivot/digests/make.sha256").exists()
+
+    first, second = checkout(bench), checkout(bench)
+
+    assert first > SIZE
+    assert second < SIZE // 4
+
+
+def test_a_dry_run_writes_nothing_down(bench: Bench) -> None:
+    assert checkout(bench, dry_run=True) > SIZE
+    assert checkout(bench, dry_run=True) > SIZE
+
+
+def test_a_change_that_sets_the_time_back_is_seen(bench: Bench) -> None:
+    place = bench.root / "out.bin"
+    checkout(bench)
+    before = place.stat()
+    place.chmod(0o644)
+    with place.open("r+b") as file:
+        file.write(b"edited")
+    os.utime(place, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    done = api.checkout(bench.session(), existing=Existing.REFUSE, links=[Link.COPY])
+
+    assert [problem.path for problem in done.problems] == ["out.bin"]
+    assert place.read_bytes().startswith(b"edited")
+
+
+def test_what_was_read_for_its_digest_alone_is_read_for_a_ledger(bench: Bench) -> None:
+    ledger = bench.root / ".pivot/digests/make.sha256"
+    text = ledger.read_text()
+    ledger.unlink()
+    checkout(bench)  # there is nothing to read it by SHA-256 for
+    ledger.write_text(text)
+
+    assert checkout(bench) > SIZE
+    assert checkout(bench) < SIZE // 4
+
+
+def test_a_content_that_is_remembered_is_not_believed_against_a_ledger(bench: Bench) -> None:
+    checkout(bench)
+    ledger = bench.root / ".pivot/digests/make.sha256"
+    lines = ledger.read_text().splitlines()
+    (_, place) = (n for n, line in enumerate(lines) if line.endswith("  out.bin"))
+    lines[place] = f"{'0' * 64}  out.bin"
+    ledger.write_text("\n".join([*lines, ""]))
+    (bench.root / f".pivot/cache/files/{digest(BIG)[:2]}/{digest(BIG)[2:]}").unlink()
+
+    done = api.checkout(bench.session(), existing=Existing.REFUSE, links=[Link.COPY])
+
+    assert [problem.path for problem in done.problems] == ["out.bin"]
