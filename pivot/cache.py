@@ -297,7 +297,8 @@ class Cache:
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
             try:
-                hasher = Hasher(strong=promise.sha256 is not None)
+                strong = promise.sha256 is not None or (note and self._proofs is not None)
+                hasher = Hasher(strong=strong)
                 found = os.fstat(descriptor)
                 hash_descriptor(descriptor, hasher)
             finally:
@@ -307,8 +308,9 @@ class Cache:
         check(promise, hasher)
         if not note:
             return
-        if self._proofs is not None and promise.sha256 is not None:
-            self._proofs.note(promise.digest, found, promise.sha256)
+        sha256 = hasher.sha256()
+        if self._proofs is not None and sha256 is not None:
+            self._proofs.note(promise.digest, found, sha256)
         if found.st_mode & 0o222:
             self.protect(promise.digest)
 
@@ -319,9 +321,13 @@ class Cache:
         except OSError as error:
             raise local_error(error) from error
 
-    def is_proven(self, digest: Digest, found: os.stat_result, sha256: Sha256) -> bool:
-        """Tell whether an object, which *found* is of, was read here and has this SHA-256."""
-        return self._proofs is not None and self._proofs.recall(digest, found) == sha256
+    def is_proven(self, digest: Digest, found: os.stat_result, sha256: Sha256 | None) -> bool:
+        """Tell whether an object, which *found* is of, was read here and has this SHA-256.
+
+        With `None` it may have any: then it had the digest of its name when it was read.
+        """
+        known = None if self._proofs is None else self._proofs.recall(digest, found)
+        return known is not None and sha256 in {None, known}
 
     def protect(self, digest: Digest) -> None:
         """Make an object read-only again, if it is ours to do so."""

@@ -22,6 +22,7 @@ from pivot.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from pivot.cache import Cache
     from pivot.objects import Digest
@@ -82,21 +83,16 @@ def find_damaged(
 
     That is: a ledger has their SHA-256, and they were not read for it yet; somebody made them
     writable; or no document records their size and the workspace has no file of that size, so that
-    they are likely to be placed.
+    they are likely to be placed, and they were not read either.
     """
     root = session.project.root
     doubtful: list[Digest] = []
     for digest, size in sound(cache.stat(wanted), wanted).items():
         want, found = wanted[digest], cache.lstat(digest)
-        if want.sha256 is not None:
-            proven = cache.is_proven(digest, found, want.sha256)
-        else:
-            places = want.places if want.size is None else ()
-            writable = bool(found.st_mode & 0o222)
-            proven = not writable and not any(_differs(root / p.path, size) for p in places)
-        if not proven:
+        writable = bool(found.st_mode & 0o222)
+        if _is_doubtful(root, cache, want, size, found):
             doubtful.append(digest)
-        elif found.st_mode & 0o222 and not dry_run:
+        elif writable and not dry_run:
             cache.protect(digest)
     damaged: dict[Digest, ObjectDamaged] = {}
 
@@ -108,6 +104,14 @@ def find_damaged(
 
     for_each(doubtful, read, jobs=os.cpu_count() or 1)
     return damaged
+
+
+def _is_doubtful(root: Path, cache: Cache, want: Wanted, size: int, found: os.stat_result) -> bool:
+    if want.sha256 is None and found.st_mode & 0o222:
+        return True
+    places = want.places if want.size is None else ()
+    likely = want.sha256 or any(_differs(root / place.path, size) for place in places)
+    return bool(likely) and not cache.is_proven(want.digest, found, want.sha256)
 
 
 def _differs(path: os.PathLike[str], size: int) -> bool:

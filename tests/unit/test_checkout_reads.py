@@ -38,10 +38,10 @@ def _bench(tmp_path: Path) -> Bench:
     return bench
 
 
-def checkout(bench: Bench, *, existing: Existing = Existing.UPDATE, dry_run: bool = False) -> int:
-    """Check out copies; the answer is how many bytes were read for it."""
+def checkout(bench: Bench, link: Link = Link.COPY, *, dry_run: bool = False) -> int:
+    """Check out, by copies or links; the answer is how many bytes were read for it."""
     before = read_by_us()
-    done = api.checkout(bench.session(), existing=existing, links=[Link.COPY], dry_run=dry_run)
+    done = api.checkout(bench.session(), existing=Existing.UPDATE, links=[link], dry_run=dry_run)
     assert not done.problems
     return read_by_us() - before
 
@@ -96,5 +96,35 @@ def test_a_content_that_is_remembered_is_not_believed_against_a_ledger(bench: Be
     (bench.root / f".pivot/cache/files/{digest(BIG)[:2]}/{digest(BIG)[2:]}").unlink()
 
     done = api.checkout(bench.session(), existing=Existing.REFUSE, links=[Link.COPY])
+
+    assert [problem.path for problem in done.problems] == ["out.bin"]
+
+
+@pytest.mark.parametrize("link", [Link.HARDLINK, Link.SYMLINK])
+@pytest.mark.parametrize("ledger", [True, False])
+def test_objects_that_are_linked_to_are_read_once(tmp_path: Path, link: Link, ledger: bool) -> None:
+    bench = Bench(tmp_path / "project")
+    bench.builder.stage("make", {"out.bin": BIG})
+    if ledger:
+        bench.share()
+        api.push(bench.session())
+        (bench.root / ".pivot/cache/checked.json").unlink()
+
+    checkout(bench, link)
+
+    assert checkout(bench, link) < SIZE // 4
+
+
+def test_a_linked_object_that_changed_is_read_again(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "project")
+    bench.builder.stage("make", {"out.bin": BIG})
+    checkout(bench, Link.SYMLINK)
+    place = bench.root / "out.bin"
+    place.chmod(0o644)  # that of the object
+    with place.open("r+b") as file:
+        file.write(b"edited")
+    place.chmod(0o444)
+
+    done = api.checkout(bench.session(), existing=Existing.UPDATE, links=[Link.SYMLINK])
 
     assert [problem.path for problem in done.problems] == ["out.bin"]
