@@ -257,7 +257,8 @@ def read_output(
         problems.append(f"{place}: manifest and empty_dirs must be lists".removeprefix(": "))
         return None
     files = [
-        _member(item, path, f"{place}.manifest[{number}]".removeprefix("."), document, problems)
+        _regular_member(item, path, document)
+        or _member(item, path, f"{place}.manifest[{number}]".removeprefix("."), document, problems)
         for number, item in enumerate(manifest)
     ]
     bare = [data_path(f"{path}/{name}", document) for name in empty if isinstance(name, str)]
@@ -284,6 +285,20 @@ def is_ignored(relative: str) -> bool:
     )
 
 
+def _regular_member(item: Value, above: str, document: str) -> File | None:
+    """Read what nearly every entry is like, without preparing to say what is wrong with it."""
+    if not isinstance(item, dict):
+        return None
+    name, digest, size = item.get("relpath"), item.get("hash"), item.get("size")
+    executable = item.get("isexec", "false")
+    if not (name and isinstance(name, str) and isinstance(size, str) and is_digest(digest)):
+        return None
+    if executable not in {"true", "false"} or not _is_size(size):
+        return None
+    path = data_path(f"{above}/{name}", document)
+    return File(path, digest, int(size), executable == "true")
+
+
 def _member(item: Value, above: str, place: str, document: str, problems: list[str]) -> File | None:
     if not isinstance(item, dict):
         problems.append(f"{place} must be a mapping, not {kind(item)}")
@@ -307,7 +322,11 @@ def _digest(value: Value | None, place: str, problems: list[str]) -> Digest:
 
 
 def _size(value: Value | None, place: str, problems: list[str]) -> int | None:
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:  # noqa: PLR2004
+    if isinstance(value, str) and _is_size(value):
         return int(value)
     problems.append(f"{place} must be a number of bytes, not {kind(value)}")
     return None
+
+
+def _is_size(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19  # noqa: PLR2004

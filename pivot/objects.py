@@ -7,7 +7,7 @@ import json
 import os
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NewType, TypeAlias
+from typing import TYPE_CHECKING, NewType, TypeAlias, TypeGuard
 
 import xxhash
 
@@ -102,6 +102,7 @@ class Hasher:
         self.size = 0
         self._hash = xxhash.xxh64()
         self._strong = hashlib.sha256() if strong else None
+        self._told = -1, Sha256("")  # of so many bytes
 
     def update(self, data: bytes | memoryview) -> None:
         """Take the next bytes."""
@@ -116,15 +117,19 @@ class Hasher:
 
     def sha256(self) -> Sha256 | None:
         """Give the SHA-256 of the bytes so far, if it was asked for."""
-        return None if self._strong is None else Sha256(self._strong.hexdigest())
+        if self._strong is None:
+            return None
+        if self._told[0] != self.size:
+            self._told = self.size, Sha256(self._strong.hexdigest())
+        return self._told[1]
 
 
-def is_digest(text: object) -> bool:
+def is_digest(text: object) -> TypeGuard[Digest]:
     """Tell whether *text* has the form of a digest."""
     return isinstance(text, str) and _DIGEST.fullmatch(text) is not None
 
 
-def is_sha256(text: object) -> bool:
+def is_sha256(text: object) -> TypeGuard[Sha256]:
     """Tell whether *text* has the form of a SHA-256."""
     return isinstance(text, str) and _SHA256.fullmatch(text) is not None
 

@@ -108,6 +108,10 @@ def _check_proof(
 def _wanted(
     digest: Digest, needs: list[tuple[File, Place]], proof: tuple[Sha256, str, str] | None
 ) -> Wanted:
+    sha256, ledger = proof[:2] if proof is not None else (None, "")
+    if len(needs) == 1:
+        ((file, place),) = needs
+        return Wanted(digest, file.size, bool(file.executable), (place,), sha256, ledger)
     sized = [(file.size, place) for file, place in needs if file.size is not None]
     if len({size for size, _ in sized}) > 1:
         other = next(item for item in sized if item[0] != sized[0][0])
@@ -122,7 +126,6 @@ def _wanted(
     size = sized[0][0] if sized else None
     executable = all(file.executable for file, _ in needs)
     places = tuple(place for _, place in needs)
-    sha256, ledger = proof[:2] if proof is not None else (None, "")
     return Wanted(digest, size, executable, places, sha256, ledger)
 
 
