@@ -90,7 +90,7 @@ class Arrivals:
     def _name(self, entry: Arrived) -> str:
         """Link a private file to its name and return the shelf that it stands on."""
         private, target = entry.private, self._path(entry.digest)
-        shelf = os.path.dirname(target)
+        shelf = target.rpartition("/")[0]
         ours = True
         try:
             try:

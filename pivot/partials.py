@@ -38,6 +38,8 @@ class Partials:
 
     def claim(self, digest: Digest) -> Path | None:
         """Take what is left of *digest*, if anything is."""
+        if self._waiting is not None and digest not in self._waiting:  # as nearly always
+            return None
         with self._lock:
             left = self._to_go_on_with().pop(digest, None)
         if left is None:
