@@ -15,9 +15,12 @@ def main() -> None:
     """Start from the shell: what `pivot` and `python -m pivot` call."""
     text = _known(sys.argv[1:])
     if text is None:
-        from pivot.cli import main as run  # noqa: PLC0415  it takes five times as long to load
+        try:
+            from pivot.cli import main as run  # noqa: PLC0415  it takes five times as long to load
 
-        run()
+            run()
+        except KeyboardInterrupt:  # of somebody who was quicker than that
+            os._exit(130)
     try:
         sys.stdout.write(text)
         sys.stdout.flush()

@@ -17,12 +17,12 @@ def main() -> NoReturn:
 
     A job may be cancelled at once, so signals are heard before anything that takes time.
     """
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace", line_buffering=True)
     try:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _interrupt)
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace", line_buffering=True)
         code = _run()
     except KeyboardInterrupt:  # no job has begun that could tell of it
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

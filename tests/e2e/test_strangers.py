@@ -256,13 +256,13 @@ def test_absurd_names_among_the_scratch_directories_harm_nobody(
 
 
 OPEN_AND_CLOSE = """
-import sys
+import os, sys
 from pathlib import Path
 from pivot.scratch import Scratch
 for number in range(400):
     scratch = Scratch(Path(sys.argv[1]))
     with scratch.file() as (path, descriptor):
-        path.stat()
+        os.stat(path)
     scratch.remove()
 """
 
