@@ -2,8 +2,8 @@
 
 Where things are, lower layers first (a module imports only from layers below its own):
 
-- words: `errors`, `objects`, `remote_url`, `budget`, `pace`, `manifests`, `quantities`, `deadline`,
-  `room`, `foreign_text`
+- words: `frozen`, `errors`, `objects`, `remote_url`, `budget`, `pace`, `manifests`, `quantities`,
+  `deadline`, `room`, `foreign_text`
 - documents: `paths`, `documents`, `values`, `schema`, `project`, `keys`, `config`, `config_file`,
   `lockfile`, `lock_writer`, `ledger`, `tracked`, `gitignore`, `git`
 - pipelines: `stage`, `parameters`, `fingerprint`, and `pipeline`, a package: files to one graph

@@ -6,7 +6,6 @@ import contextlib
 import functools
 import os
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from pivot.errors import (
     UsageError,
 )
 from pivot.foreign_text import tell
+from pivot.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -36,7 +36,7 @@ DEFAULT_REGION = "us-east-1"
 _COMMERCIAL_ENDPOINT = re.compile(r"https://s3(?:\.[a-z]{2}(?:-[a-z]+)+-\d+)?\.amazonaws\.com")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Credentials:
     """One set of keys; it works until *expires_at*, with a time zone, if that is known."""
 
@@ -46,7 +46,7 @@ class Credentials:
     expires_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Access:
     """How to reach a bucket: *endpoint* is `None` for AWS itself, *authorities* a PEM text.
 

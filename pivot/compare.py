@@ -9,11 +9,11 @@ import math
 import os
 import re
 from collections import Counter
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pivot.errors import ExitCode, UsageError
+from pivot.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,7 +34,7 @@ Cell: TypeAlias = "Typed | Absent"
 """A value without others inside, or none; mappings and lists are empty ones."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trouble:
     """What could not be read; *code* is what the process exits with for it."""
 
@@ -43,7 +43,7 @@ class Trouble:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Side:
     """Values by file and key, as they are in *name*: a revision, or the workspace.
 
@@ -58,7 +58,7 @@ class Side:
     troubles: tuple[Trouble, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Row:
     """The value at *key* of the file at *path* on both sides."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from pivot.compare import ABSENT, compare
 from pivot.errors import worst
+from pivot.frozen import frozen
 from pivot.report import Report, dump, printable
 from pivot.revision import WORKSPACE
 from pivot.tables import Word, change_of, markdown_table, text_table, word_of, words_of
@@ -29,7 +29,7 @@ class Form(StrEnum):
     JSON = "json"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Style:
     """What the user wants to see: *precision* digits, and *every* value or what changed."""
 

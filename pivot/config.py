@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pivot.documents import Value, load_yaml, mapping
 from pivot.errors import InvalidDocument, UsageError
 from pivot.foreign_text import tell
+from pivot.frozen import frozen
 from pivot.keys import KEYS, OPTIONS, REMOTE_KEY, Integrity, Level, Link, Setting, read_setting
 from pivot.remote_url import is_exposed
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pivot.project import Project
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RemoteSettings:
     """A configured remote; an empty *endpoint*, *region* or *profile* is left to the AWS chain."""
 
@@ -29,7 +29,7 @@ class RemoteSettings:
     profile: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Config:
     """The merged configuration: each key's value with the level that it comes from."""
 

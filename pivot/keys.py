@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
 from pivot.documents import Value, kind
 from pivot.errors import UsageError
+from pivot.frozen import frozen
 from pivot.remote_url import parse_remote_url
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Link(StrEnum):
     COPY = "copy"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Key:
     """One configuration key: its *default*, what it means, and how its text is read.
 

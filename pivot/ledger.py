@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import glob
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from pivot.documents import check_document_path, read_document, remove_torn, write_document
 from pivot.errors import InvalidDocument, local_error
+from pivot.frozen import frozen
 from pivot.objects import Digest, Sha256
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Section:
     """What a ledger has of one output: the *digest* that it had, and the *sums* of its files."""
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from pivot.frozen import frozen
 from pivot.objects import Digest, object_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Page:
     """One answer to LIST: the *sizes* of our objects on it, and the *end*, its last name of all.
 
@@ -36,7 +36,7 @@ class Page:
         return self.last or (self.ordered and object_name(digest) <= self.end)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Slice:
     """List the names that follow *after* until all of *wanted* are passed, or *most_pages* read."""
 
@@ -45,7 +45,7 @@ class Slice:
     most_pages: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListingPlan:
     """What the first page told, the *slices* to list, and the *rest* to ask for one by one."""
 

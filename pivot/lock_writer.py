@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pivot.documents import Value, dump_yaml, mapping, parse_yaml, write_document
 from pivot.errors import local_error
 from pivot.fingerprint import fingerprint
+from pivot.frozen import frozen
 from pivot.objects import Directory, Output
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pivot.values import Typed
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Record:
     """What a stage read and made when it ran: one entry for each path that it declares.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pivot.documents import Value, kind, load_yaml, mapping
 from pivot.errors import InvalidDocument, UnsafePath
+from pivot.frozen import frozen
 from pivot.objects import Digest, Directory, File, Output, is_digest, tree_digest
 from pivot.paths import data_path
 
@@ -25,7 +26,7 @@ IGNORED_NAMES = frozenset(
 IGNORED_ENDINGS = (".pyc", ".pyo", ".swp", ".swo", "~")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wire:
     """A dependency as releases from 0.2 record it: by who made it, not by its path.
 
@@ -39,7 +40,7 @@ class Wire:
     content: Output
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StageLock:
     """What one lock file records: the *outputs* of *stage* that are kept in the cache.
 

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
+
+from pivot.frozen import frozen
 
 Value: TypeAlias = "str | list[Value] | dict[str, Value]"
 """A document as text alone: numbers, dates and `null` stay the words that stand in the file."""
@@ -40,7 +42,7 @@ def _new_mark() -> str:
     return f"run{os.urandom(16).hex()}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shortened:
     """A document's *text* in which one entry, `{mark: number}`, stands for each of the *runs*."""
 
@@ -119,7 +121,7 @@ _DIGEST = r"(?=[0-9b]*+[ac-f])[0-9a-f]{16}"
 _WIDTH = 50  # YAML folds at a blank beyond 80 columns, and is at most at 2 * _DEPTH + 11 before
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Writer:
     """Holds back entries whose form is known while YAML writes the rest of a document."""
 

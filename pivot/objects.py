@@ -6,12 +6,12 @@ import hashlib
 import json
 import os
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NewType, TypeAlias, TypeGuard
 
 import xxhash
 
 from pivot.errors import ObjectDamaged, ObjectFalse, local_error
+from pivot.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,7 +33,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"files/([0-9a-f]{2})/([0-9a-f]{14})")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class File:
     """A file at a *path* from the project root, with `/` between names.
 
@@ -49,7 +49,7 @@ class File:
     lenient: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Directory:
     """A directory at *path*: its *files* (with their full paths) and *empty* directories.
 
@@ -67,7 +67,7 @@ class Directory:
 Output: TypeAlias = File | Directory
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Content:
     """An object on its way: *size* bytes in *chunks*, which can be read once.
 
@@ -79,7 +79,7 @@ class Content:
     claimed: Sha256 | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Promise:
     """What is known of an object's bytes before they are seen.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pivot.frozen import frozen
 from pivot.observer import Observer
 from pivot.references import load_documents
 from pivot.remembered import Remembered
@@ -35,7 +35,7 @@ _STATES = {
 UNKNOWN = "lock file only"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Row:
     """A stage, or tracked data: its *state* is what `repro` would do, and *reason* is why."""
 

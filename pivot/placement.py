@@ -7,12 +7,12 @@ import os
 import secrets
 import shutil
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pivot.copying import copy_file
 from pivot.errors import LocalError, PivotError, local_error
 from pivot.exchange import exchange, newcomers, share_directory
+from pivot.frozen import frozen
 from pivot.keys import Link
 from pivot.objects import Directory, File, Output
 from pivot.plan import CheckoutPlan, OutputPlan, Step
@@ -33,7 +33,7 @@ _CANNOT_LINK = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Placed:
     """What became of one output: how many files were placed and removed, or why not the rest."""
 

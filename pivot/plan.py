@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
 from pivot.errors import IntegrityError, PivotError
+from pivot.frozen import frozen
 from pivot.objects import Digest, Directory, File, Output, Promise, Sha256, files_of
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ Holdings: TypeAlias = "Mapping[Digest, int | None]"
 """What a place holds, with sizes; `None` where it would not say, and may or may not have it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """A file of the workspace, its stage or tracked data, and the document that says so."""
 
@@ -27,7 +28,7 @@ class Place:
     document: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wanted:
     """An object that is needed: what the documents promise of it, and who needs it.
 
@@ -52,7 +53,7 @@ class Wanted:
         return self.places[0].path
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TransferPlan:
     """Every wanted object once: to *transfer*, *present* already, or *missing* at the source."""
 
@@ -189,7 +190,7 @@ class Is(StrEnum):
     """Something else, which exists nowhere else."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Found:
     """What the workspace has of one output.
 
@@ -204,7 +205,7 @@ class Found:
     problem: PivotError | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OutputPlan:
     """What to do with one output: a step for each file, and for what must go."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pivot.errors import UsageError, local_error
+from pivot.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,7 +43,7 @@ GITIGNORE = """\
 """What the real Pivot puts into `.pivot/.gitignore`, so that either may use the project."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Project:
     """A project at *root*, used from the directory *here* inside it; *home* is the user's."""
 
@@ -77,7 +77,7 @@ class Project:
         return self.pivot / "cache" / "remembered.json"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DocumentPaths:
     """Where the project's lock, `.pvt` and `pivot.yaml` files are, each in sorted order."""
 

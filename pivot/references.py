@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from pivot.errors import PivotError
+from pivot.frozen import frozen
 from pivot.git import tracked_paths
 from pivot.ledger import Ledger, ledger_path, load_ledger
 from pivot.lock_writer import lock_path
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Documents:
     """Every lock and `.pvt` file of a project, read; *paths* are all documents that there are.
 

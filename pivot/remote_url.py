@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from pivot.errors import UsageError
+from pivot.frozen import frozen
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")  # old names have capitals, ARNs colons
 _S3 = re.compile(r"s3://([^/]+)(/.*)?", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class S3Url:
     """A bucket, and the prefix of our keys in it: empty, or without slashes at its ends."""
 
@@ -23,7 +23,7 @@ class S3Url:
     prefix: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FolderUrl:
     """A folder that several machines see."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 from pivot.errors import ExitCode, PipelineError, PivotError
+from pivot.frozen import frozen
 from pivot.plan import Step
 from pivot.results import Checkout, Problem, Pull, Transfer, exit_code
 
@@ -35,7 +35,7 @@ class OnMiss(StrEnum):
     IGNORE = "ignore"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Report:
     """What a face shows: lines for standard output and for standard error, and the exit code.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from pivot.errors import ExitCode, ObjectMissing, PivotError, worst
+from pivot.frozen import frozen
 from pivot.plan import CheckoutPlan, Step, TransferPlan, Wanted
 from pivot.transfer import Failed, Moved, Moves
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from pivot.placement import Placed
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Problem:
     """One path that did not succeed, or, without *path*, why the rest was not tried."""
 
@@ -45,7 +46,7 @@ class Problem:
         return error
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Transfer:
     """A push, fetch or verify: its *plan* for the *wanted* objects and, unless dry, its *moves*.
 
@@ -169,7 +170,7 @@ def stopped_transfer(
     return Transfer(direction, settings.name, settings.url, wanted, plan, moves, error)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Checkout:
     """A checkout: its *plan* and, unless it was a dry run, what was *placed*."""
 
@@ -264,7 +265,7 @@ def _refused(paths: tuple[str, ...], place: str, owner: str) -> Problem:
     return Problem(ExitCode.FAILED, message, hint, place, owner)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pull:
     """A pull: what was fetched, from each remote, and what was then checked out."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import posixpath
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pivot.documents import read_document
 from pivot.errors import InvalidDocument, local_error
+from pivot.frozen import frozen
 from pivot.git import Snapshot, tracked_paths
 from pivot.project import NEVER_ENTERED, PIPELINE, find_documents
 
@@ -26,7 +26,7 @@ WORKSPACE = "workspace"
 _CLOSED = NEVER_ENTERED | {".pivot"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """The files of the workspace or of a revision, by their paths from the project's root."""
 

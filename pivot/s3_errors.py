@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from pivot.errors import (
     ObjectError,
@@ -16,6 +15,7 @@ from pivot.errors import (
     RemoteUnavailable,
 )
 from pivot.foreign_text import tell
+from pivot.frozen import frozen
 
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>\s*([A-Za-z0-9.]+)\s*</Code>")
@@ -40,7 +40,7 @@ _BUSY = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """What an S3 service said: *status* is 0 when there was no answer, *code* its word for it."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from obstore.store import S3Store
 
 from pivot import __version__
 from pivot.errors import UsageError
+from pivot.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ _SLOWEST_READ = timedelta(days=1)
 _SLOWEST_PART = timedelta(minutes=10)  # 8 MiB at 14 kB/s
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limits:
     """Requests at a time, retries of one, and seconds to wait for a connection or byte."""
 
@@ -41,7 +41,7 @@ class Limits:
     read_timeout: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stores:
     """One bucket, opened for purposes that differ in their patience.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pivot.cache import Cache
 from pivot.crew import Jobs
 from pivot.errors import LocalError, ObjectWeak, PivotError
+from pivot.frozen import frozen
 from pivot.keys import Integrity, Level
 from pivot.ledger import ledger_path
 from pivot.proofs import Proofs
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _FEW = 4  # transfers at a time, to begin with: enough where the processor is what limits
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Session:
     """One run of one command, with so many *jobs*, which are transfers at a time.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from pivot.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +22,7 @@ class Role(StrEnum):
     PLOT = "plot"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DeclaredOutput:
     """An output at *path* from the project root.
 
@@ -33,7 +35,7 @@ class DeclaredOutput:
     persist: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ParameterKey:
     """A value of the file at *path* from the root: that at *key*, `""` being the whole file.
 
@@ -45,7 +47,7 @@ class ParameterKey:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stage:
     """A stage; all its paths are from the project root, with `/` between names.
 

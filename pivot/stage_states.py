@@ -5,8 +5,9 @@ The answers of `status` and `verify`, and what a CI job shows, are made of these
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from pivot.frozen import frozen
 
 
 class State(StrEnum):
@@ -30,7 +31,7 @@ RUNS = frozenset({State.CHANGED, State.WAITING, State.MISSING, State.PARTIAL})
 """The states of a stage that would run, or may have to."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StageState:
     """One stage, or one piece of tracked data, by *name*.
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pivot.errors import UsageError
+from pivot.frozen import frozen
 from pivot.lock_states import LockStates
 from pivot.pipeline import Pipeline
 from pivot.pipeline.targets import choose_stages
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pivot.stage_states import StageState
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Choice:
     """What is to be looked at: *stages* with those that each needs, in their order, and *data*.
 
@@ -45,7 +45,7 @@ class Choice:
     data: tuple[Reference, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Standing:
     """Where all of a choice stands; see `status.Status`."""
 

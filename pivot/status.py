@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pivot.errors import ExitCode, ObjectError, PivotError, RemoteError
+from pivot.frozen import frozen
 from pivot.references import load_documents
 from pivot.results import Problem
 from pivot.stage_states import RUNS, StageState, State
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from pivot.session import Session
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Status:
     """Every chosen stage, each after those that it needs, then tracked data.
 

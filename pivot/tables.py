@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pivot.compare import ABSENT
+from pivot.frozen import frozen
 from pivot.report import printable
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _BEFORE = 12  # characters shown before the first that differs
 _OTHER_KINDS = frozenset({"", "-", "~", "null", "true", "false"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Word:
     """What stands in one place of a table; one that is *verbatim* comes from a document."""
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import difflib
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from pivot.errors import IntegrityError, UsageError
+from pivot.frozen import frozen
 from pivot.objects import Digest, Directory, File, Output, Sha256, files_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reference:
     """An output that a lock or `.pvt` file refers to.
 
@@ -34,7 +35,7 @@ class Reference:
     stale: bool = field(default=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class References:
     """All that the project's documents refer to.
 
@@ -51,7 +52,7 @@ class References:
         return frozenset(cached | self.uncached.keys())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Selection:
     """What targets mean: the *entries*, and the paths of all files that are *known* at all.
 

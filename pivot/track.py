@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import stat
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pivot.errors import UnsafePath, UsageError
+from pivot.frozen import frozen
 from pivot.gitignore import update_gitignore
 from pivot.objects import Directory, Output
 from pivot.observer import Observer
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pivot.session import Session
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NewlyTracked:
     """Data that is tracked now, as the user *given* it; *links* inside of it are left out."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pivot.documents import dump_yaml, kind, load_yaml, mapping, write_document
 from pivot.errors import InvalidDocument
+from pivot.frozen import frozen
 from pivot.lock_writer import manifest_of
 from pivot.lockfile import read_output
 from pivot.objects import Directory
@@ -21,7 +21,7 @@ _KEYS = frozenset({"path", "hash", "size", "num_files", "manifest", "empty_dirs"
 _SOURCE_KEYS = ("repo", "rev", "rev_lock", "stage", "path", "remote")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tracked:
     """Data that *document* tracks; *imported_from* is the remote's URL of another project."""
 

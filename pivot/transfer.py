@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, TypeAlias
 
 from pivot.crew import Jobs, for_each
 from pivot.errors import ObjectError, ObjectUnreachable, PivotError
+from pivot.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -20,7 +21,7 @@ _ROUNDS = 4
 _REST = 0.5  # seconds
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Moved:
     """The object arrived, verified; *was_there* says that somebody else was first."""
 
@@ -28,7 +29,7 @@ class Moved:
     was_there: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failed:
     """The object did not arrive, and why."""
 
@@ -39,7 +40,7 @@ class Failed:
 Outcome: TypeAlias = Moved | Failed
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Moves:
     """What became of each object that was tried, and the error that *stopped* the rest, if any.
 

@@ -9,11 +9,11 @@ import datetime as dt
 import json
 import re
 import tomllib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from pivot.documents import explain_yaml, read_document, yaml_text
 from pivot.errors import InvalidDocument
+from pivot.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +41,7 @@ _PLAIN = "plain"
 """The tag that a scalar without quotes and without a tag gets here."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Values:
     """What a document holds, and on which line each value stands (YAML alone knows)."""
 

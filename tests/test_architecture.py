@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 PACKAGE = Path(pivot.__file__).parent
 
 RUNGS = (
+    "frozen",
     "errors owner durable",
     "objects remote_url budget pace manifests quantities deadline room foreign_text",
     "paths project documents",

@@ -7,8 +7,9 @@ that is unknown, missing or of a strange form is not trusted.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from pivot.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from pivot.values import Typed
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Event:
     """What started the job: its *name*, and whether it is *trusted*, with the *reason*.
 

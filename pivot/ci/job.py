@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pivot import __version__
 from pivot.ci.told import Status, Told
+from pivot.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pivot.progress import LineMeter
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Job:
     """A job that has begun: what it is told to do, and where it runs."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pivot.errors import ExitCode
+from pivot.frozen import frozen
 from pivot.report import printable
 from pivot.stage_states import State
 
@@ -20,7 +20,7 @@ _LONGEST = 300  # characters
 _RUN_ANYWAY = frozenset({State.CHANGED, State.WAITING})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Note:
     """A note on *file*, a path from the workspace; its *level* is `error` or `warning`."""
 

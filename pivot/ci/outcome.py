@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pivot.ci.told import Counts, ObjectState, ObjectTold
 from pivot.errors import ExitCode
+from pivot.frozen import frozen
 from pivot.report import parts
 from pivot.transfer import Failed
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pivot.results import Checkout, Problem, Transfer
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outcome:
     """What a transfer or checkout came to: *had* of the wanted objects are there now."""
 

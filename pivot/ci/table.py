@@ -7,8 +7,9 @@ are always set, also after a failure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from pivot.frozen import frozen
 
 
 class Kind(StrEnum):
@@ -22,7 +23,7 @@ class Kind(StrEnum):
     FLOAT = "float"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Input:
     """One input. *default* is what stands in `action.yml`; an empty text means the default, too.
 
@@ -172,7 +173,7 @@ INPUTS: tuple[Input, ...] = (
 """Every input there is; no other text of a workflow reaches the program."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Output:
     """One output; all are texts, *kind* says of what."""
 

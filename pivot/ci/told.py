@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from pivot.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +45,7 @@ class ObjectState(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ObjectTold:
     """One object: the first *path* and *stage* that need it; *size* in bytes, if known."""
 
@@ -55,7 +57,7 @@ class ObjectTold:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Counts:
     """Objects, and files for *restored*; see the table of outputs."""
 
@@ -67,7 +69,7 @@ class Counts:
     would_transfer: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Told:
     """All that a job tells. *raw* is the exit code before, *final* after the policies.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from pivot import api
 from pivot.ci.outcome import describe
 from pivot.ci.told import Counts, Status
 from pivot.errors import ExitCode, UsageError
+from pivot.frozen import frozen
 from pivot.keys import Link
 from pivot.plan import Existing
 from pivot.report import parts, report_text, warnings
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from pivot.stage_states import StageState
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """What a command came to; *lines* are what it says on the command line.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,6 +13,7 @@ import click
 
 from pivot.config import load_config
 from pivot.errors import MEANINGS, PivotError, UsageError
+from pivot.frozen import frozen
 from pivot.keys import Integrity
 from pivot.project import Project, find_project, user_config
 from pivot.quantities import parse_duration
@@ -66,7 +67,7 @@ integrity_option = click.option(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Common:
     """The options that stand before or after the command alike."""
 

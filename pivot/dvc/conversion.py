@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from pivot.dvc.plan import ImportPlan, LockPlan, content_key, lost_problem
 from pivot.dvc.store import Lost, hash_file
 from pivot.dvc.survey import existing, survey
 from pivot.errors import ExitCode, ObjectDamaged, UsageError, worst
+from pivot.frozen import frozen
 from pivot.keys import parse_setting
 from pivot.lock_writer import Record, write_lock
 from pivot.objects import Digest, Directory, File, tree_digest
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pivot.results import Problem
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Imported:
     """An import: its *plan*, and what came of it, which for a dry run is the plan.
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pivot.dvc.notes import Note
 from pivot.dvc.translated import entry_notes, literal, outside, top_notes, translate
+from pivot.frozen import frozen
 from pivot.pipeline.file import parse_pipeline
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ NAME = "pivot.yaml"
 _ODD = re.compile(r"[^A-Za-z0-9_.@-]")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Match:
     """A *stage* of ours, and how the `dvc.yaml` at *document* calls it."""
 
@@ -33,7 +34,7 @@ class Match:
     stage: Stage
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Converted:
     """What a `dvc.yaml` becomes: the *tree* of *document*; without stages there is none."""
 
@@ -44,7 +45,7 @@ class Converted:
     notes: tuple[Note, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Written:
     """An entry as it is written, and the stages that it makes, in DVC's order."""
 
@@ -89,7 +90,7 @@ def _in_order(notes: Iterable[Note]) -> tuple[Note, ...]:
     return tuple(sorted(notes, key=lambda note: note.line))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Writer:
     file: Declared
     document: str

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pivot.dvc.templates import Templates, plain
 from pivot.dvc.variables import Variables
 from pivot.errors import InvalidDocument
+from pivot.frozen import frozen
 from pivot.schema import kind_of
 from pivot.values import Values, parse_values
 
@@ -26,7 +27,7 @@ _FLAGS = ("frozen", "locked", "always_changed")
 _PATHS = ("deps", "outs", "metrics", "plots", "params")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Resolved:
     """A stage as DVC runs it: its *name*, and its *body* without templates."""
 
@@ -34,7 +35,7 @@ class Resolved:
     body: Mapping[str, Typed]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """One entry of `stages`: its *body* is a template, which stands at *position*.
 
@@ -49,7 +50,7 @@ class Entry:
     matrix: Typed = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Declared:
     """A `dvc.yaml` file; *scope* is what its templates may refer to."""
 

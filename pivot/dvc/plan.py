@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from pivot.dvc.store import Lost, Part, Whole
 from pivot.errors import ExitCode
+from pivot.frozen import frozen
 from pivot.lock_writer import lock_path
 from pivot.results import Problem
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     Recorded = TypeVar("Recorded")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LockPlan:
     """A lock that is written: *stage* has the command that DVC ran last.
 
@@ -49,7 +50,7 @@ class LockPlan:
         return lock_path(self.stage.name)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DataPlan:
     """Tracked data whose `.pvt` file is written beside it; *document* is the `.dvc` file."""
 
@@ -62,7 +63,7 @@ class DataPlan:
         return f"{self.data.path}.pvt"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImportPlan:
     """All that an import does; *unlocked* says why a stage gets no lock, by its name."""
 

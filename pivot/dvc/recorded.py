@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pivot.dvc.notes import Note
 from pivot.errors import InvalidDocument, UnsafePath
+from pivot.frozen import frozen
 from pivot.paths import data_path
 from pivot.schema import kind_of
 from pivot.values import Values, parse_values
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _MD5 = re.compile(r"([0-9a-f]{32})(\.dir)?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hashed:
     """A content as DVC names it: by *md5*, of a directory that of its listing.
 
@@ -39,7 +40,7 @@ class Hashed:
         return f"{self.md5}.dir" if self.directory else self.md5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ran:
     """What `dvc.lock` records of a stage; paths count from the directory where it ran.
 
@@ -52,7 +53,7 @@ class Ran:
     parameters: Mapping[str, Mapping[str, Typed]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Data:
     """An output of a `*.dvc` file, at *path* from the root."""
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pivot.dvc.notes import Note
 from pivot.errors import InvalidDocument, UsageError
+from pivot.frozen import frozen
 from pivot.keys import parse_setting
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _SECRETS = frozenset({"access_key_id", "secret_access_key", "session_token"})
 _HARMLESS = frozenset({"url", "use_ssl", "verify"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settings:
     """What the configuration says: where DVC's *cache* is, and *keys* of our configuration.
 

@@ -6,12 +6,12 @@ import hashlib
 import json
 import os
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pivot.documents import read_document
 from pivot.dvc.recorded import Hashed
 from pivot.errors import InvalidDocument, LocalError, PivotError, UnsafePath, local_error
+from pivot.frozen import frozen
 from pivot.objects import Digest, Hasher
 from pivot.paths import data_path
 from pivot.values import parse_values
@@ -29,7 +29,7 @@ _BLOCK = 1024 * 1024
 _TEXT = bytes(range(32, 127)) + b"\n\r\t\f\b"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hashes:
     """What a file hashes to, for DVC and for us; *unix* is the md5 with LF for each CRLF."""
 
@@ -43,7 +43,7 @@ class Hashes:
         return wanted.md5 == self.md5 or (wanted.legacy and wanted.md5 == self.unix)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Part:
     """A file at *path* from the root whose bytes lie at *source*.
 
@@ -58,7 +58,7 @@ class Part:
     hashes: Hashes | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Whole:
     """A file or directory at *path* of which everything was found."""
 
@@ -68,7 +68,7 @@ class Whole:
     empty: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lost:
     """A content that is not there, and *why*; *damaged* says that wrong bytes stand for it."""
 
@@ -117,7 +117,7 @@ def _is_text(block: bytes) -> bool:
     return b"\0" not in head and len(head.translate(None, _TEXT)) <= 0.3 * len(head)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Store:
     """DVC's cache at *cache*, in the layouts of versions 2 and 3."""
 

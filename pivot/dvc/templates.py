@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pivot.frozen import frozen
 from pivot.parameters import look_up
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _REFERENCE = re.compile(r"(?<!\\)\$\{(?P<key>.*?)\}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Templates:
     """Fills templates with what *scope* holds; *flags* and *lists* are for mappings in commands."""
 

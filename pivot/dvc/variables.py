@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pivot.frozen import frozen
 from pivot.parameters import merge
 from pivot.schema import kind_of
 from pivot.values import parse_values
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _DEFAULT = "params.yaml"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Variables:
     """Loads variables from files, which *read* gives."""
 

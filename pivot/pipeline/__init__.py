@@ -6,10 +6,10 @@ import bisect
 import graphlib
 import heapq
 import posixpath
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from pivot.errors import PipelineError
+from pivot.frozen import frozen
 from pivot.pipeline.file import parse_pipeline
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Maker = TypeVar("Maker")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pipeline:
     """The stages by name, each after all that it depends on; *needs* names those."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pivot.documents import load_yaml, write_atomically
 from pivot.errors import PivotError
+from pivot.frozen import frozen
 from pivot.lock_writer import Record, render_lock
 from pivot.lockfile import parse_lock
 from pivot.objects import digest_bytes
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from pivot.stage import Stage
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Before:
     """Records below *directory*, in the form of lock files; their contents are in the cache."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from pivot.fingerprint import ENV, fingerprint
+from pivot.frozen import frozen
 from pivot.lock_writer import as_text
 from pivot.objects import Directory, Output
 from pivot.parameters import leaves, to_text
@@ -46,7 +46,7 @@ class Has(StrEnum):
     NOWHERE = "nowhere"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OutputState:
     """An output compared with its lock: where the recorded content is, and whether *exists* any."""
 
@@ -54,7 +54,7 @@ class OutputState:
     exists: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Found:
     """What a stage would find now: values of its parameters, dependencies, and its outputs.
 
@@ -68,7 +68,7 @@ class Found:
     waits_for: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Decision:
     """What to do with a stage, and each reason for it, the first one first.
 

@@ -7,10 +7,10 @@ import fcntl
 import json
 import os
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pivot.errors import local_error
+from pivot.frozen import frozen
 from pivot.objects import digest_bytes
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _who(descriptor: int) -> str:
         return "another process"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unfinished:
     """Marks of stages whose command has begun and whose lock is not written, below *directory*.
 

@@ -7,11 +7,11 @@ import os
 import secrets
 import stat
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pivot.copying import copy_file
 from pivot.errors import PivotError, StageFailed, local_error
+from pivot.frozen import frozen
 from pivot.keys import Link
 from pivot.ledger import Section, ledger_path, write_ledger
 from pivot.lock_writer import lock_path
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pivot.stage import DeclaredOutput, Stage
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Keeper:
     """Keeps contents of the workspace in the cache; *links* are the ways to place a file."""
 

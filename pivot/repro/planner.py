@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pivot.errors import PivotError, RemoteError, StageFailed
+from pivot.frozen import frozen
 from pivot.objects import digest_file, files_of
 from pivot.repro.decide import Decision, Found, Has, OutputState, Verdict, decide
 from pivot.repro.parameter_values import read_parameters
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from pivot.targets import Reference
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StagePlan:
     """What is to be done about *stage*: run it, *restore* outputs that are recorded, or nothing.
 

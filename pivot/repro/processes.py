@@ -15,10 +15,10 @@ import subprocess
 import termios
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pivot.errors import Interrupted, LocalError, PivotError, local_error
+from pivot.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -36,7 +36,7 @@ _DRAIN = 0.5
 _SHELL = "/bin/sh"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ended:
     """How a command ended: its exit *code*, negative for a signal.
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from pivot.errors import ExitCode, PivotError
+from pivot.frozen import frozen
 from pivot.results import Problem, Transfer
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class State(StrEnum):
     """A dry run."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StageResult:
     """One stage: the *decision* about it and its *state*; *seconds* that its commands took.
 
@@ -49,7 +49,7 @@ class StageResult:
     around: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Repro:
     """A run of the pipeline: every chosen stage in its order, and what was *fetched* for it."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pivot.checkout import find_damaged
 from pivot.crew import for_each
 from pivot.errors import PivotError
+from pivot.frozen import frozen
 from pivot.observer import Observer
 from pivot.paths import related
 from pivot.pipeline.targets import Reach
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from pivot.targets import Reference
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """How `repro` goes about it; *jobs* is the most stages at a time."""
 
