@@ -83,7 +83,10 @@ run_python() {
     made=$("$python" -IB "$here/pivot/ci/bootstrap.py" where)
     [ -x "$made" ] || { "$python" -IB "$here/pivot/ci/bootstrap.py" make & wait "$!"; } || give_up 6 "what the program needs cannot be installed: see above"
     set +e
-    exec "$made" -IBu -m pivot.ci || give_up 1 "$made cannot be started: see above"
+    # the environment serves every copy of this action, and keeps what is compiled of it
+    exec "$made" -Iu -X pycache_prefix="${made%/bin/python}/compiled" -c 'import runpy, sys
+sys.path.append(sys.argv.pop(1))
+runpy.run_module("pivot.ci", run_name="__main__", alter_sys=True)' "$here" || give_up 1 "$made cannot be started: see above"
 }
 
 runtime=${PIVOT_INPUT_RUNTIME:-auto}

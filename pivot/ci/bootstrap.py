@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import NoReturn
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-REQUIREMENTS = ROOT / "requirements" / "runtime.txt"
+REQUIREMENTS = Path(__file__).resolve().parent.parent.parent / "requirements" / "runtime.txt"
 _KEPT = {
     "PIP_INDEX_URL",
     "PIP_EXTRA_INDEX_URL",
@@ -73,7 +72,7 @@ def _end(number: int, frame: FrameType | None) -> NoReturn:
 
 def find_place() -> Path:
     """Say where the environment is: its name changes with all that is in it."""
-    parts = (REQUIREMENTS.read_bytes(), sys.version, platform.machine(), sys.executable, ROOT)
+    parts = (REQUIREMENTS.read_bytes(), sys.version, platform.machine(), sys.executable)
     key = hashlib.sha256(b"\0".join(str(part).encode() for part in parts)).hexdigest()[:16]
     for name in ("RUNNER_TOOL_CACHE", "RUNNER_TEMP"):
         directory = os.environ.get(name)
@@ -103,7 +102,6 @@ def make(place: Path) -> None:
         shutil.rmtree(scratch)
         packages = next(aside.glob("lib/python3.*/site-packages"))
         compileall.compile_dir(packages, rx=_SELDOM, quiet=2)
-        (packages / "pivot-remote.pth").write_text(f"{ROOT}\n", encoding="utf-8")
         try:
             aside.rename(place)
         except OSError:

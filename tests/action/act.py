@@ -27,6 +27,14 @@ class Repository:
     root: Path
     home: Path
 
+    def _share_tools(self) -> None:
+        """Let what runners keep for all jobs be one directory for all tests, as act names it."""
+        tools, known = self.home.parent.parent / "runner tools", self.home / "cache/act/tool_cache"
+        tools.mkdir(exist_ok=True)
+        known.parent.mkdir(parents=True, exist_ok=True)
+        if not known.is_symlink():
+            known.symlink_to(tools)
+
     def write(self, name: str, text: str) -> None:
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,6 +53,7 @@ class Repository:
     ) -> Done:
         """Run the workflows that listen to *event*."""
         self.home.mkdir(parents=True, exist_ok=True)
+        self._share_tools()
         told = self.home / "event.json"
         told.write_text(json.dumps(dict(payload or {})))
         given = [w for n, value in (variables or {}).items() for w in ("--env", f"{n}={value}")]
