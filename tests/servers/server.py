@@ -4,10 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
+import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+_MAKING = threading.Lock()  # a session makes one client at a time
+
+
+@functools.lru_cache(maxsize=64)
+def _session(access_key: str, secret_key: str) -> Any:
+    """Make a session, which is what a client takes its time for."""
+    import boto3
+
+    return boto3.session.Session(
+        aws_access_key_id=access_key, aws_secret_access_key=secret_key, region_name="us-east-1"
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,25 +54,21 @@ class S3Server:
 
     def client(self) -> Any:
         """Make a boto3 client of this server, an independent witness; close it after use."""
-        import boto3
         from botocore.config import Config
 
-        session = boto3.session.Session(
-            aws_access_key_id=self.access_key,
-            aws_secret_access_key=self.secret_key,
-            region_name="us-east-1",
-        )
-        return session.client(
-            "s3",
-            endpoint_url=self.url,
-            verify=None if self.ca_bundle is None else str(self.ca_bundle),
-            config=Config(
-                s3={"addressing_style": "path"},
-                # several servers answer 411 or 501 to the checksums boto3 sends of its own accord
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-            ),
-        )
+        with _MAKING:
+            return _session(self.access_key, self.secret_key).client(
+                "s3",
+                endpoint_url=self.url,
+                verify=None if self.ca_bundle is None else str(self.ca_bundle),
+                config=Config(
+                    s3={"addressing_style": "path"},
+                    # several servers answer 411 or 501 to checksums that boto3 sends of its own
+                    # accord
+                    request_checksum_calculation="when_required",
+                    response_checksum_validation="when_required",
+                ),
+            )
 
     def make_bucket(self, name: str) -> None:
         """Create a bucket; raises `botocore.exceptions.ClientError` when the server refuses."""
