@@ -6,6 +6,7 @@ A hint and no more: it may be deleted at any time, and what it cannot vouch for 
 from __future__ import annotations
 
 import json
+import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -49,6 +50,7 @@ class Remembered:
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self._lock = threading.Lock()
         self._loaded: dict[str, Known] | None = None
         self._seen: set[str] = set()
         self._changed = False
@@ -98,8 +100,10 @@ class Remembered:
 
     @property
     def _known(self) -> dict[str, Known]:
-        if self._loaded is None:  # by many threads at once: all find the same
-            self._loaded = _load(self._file)
+        if self._loaded is None:
+            with self._lock:
+                if self._loaded is None:  # or what was noted meanwhile would be lost
+                    self._loaded = _load(self._file)
         return self._loaded
 
 

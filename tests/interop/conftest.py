@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import hashlib
 import os
 import shutil
@@ -18,6 +19,7 @@ from tests.conftest import ROOT, Done, clean_environment
 from tests.servers import S3Server
 
 NEWEST = "0.5.11"
+_UV = Path(sys.executable).parent / "uv"
 RELEASES = ("0.1.0", "0.2.4", "0.3.11", "0.4.1", NEWEST)
 
 
@@ -83,12 +85,24 @@ def install(python: Path, release: str = NEWEST) -> Path:
 
 def _fill(python: Path, venv: Path, options: list[str | Path]) -> None:
     """Install by uv, in seconds, or where it finds no packages, by pip, in a minute."""
-    uv, inside = Path(sys.executable).parent / "uv", venv / "bin" / "python"
-    quick = [uv, "pip", "install", "--python", inside, *options]
-    subprocess.run([python, "-m", "venv", "--clear", "--without-pip", venv], check=True)
-    if not uv.exists() or subprocess.run(quick, check=False, timeout=300).returncode:
-        subprocess.run([python, "-m", "venv", "--clear", venv], check=True, timeout=120)
-        subprocess.run([inside, "-m", "pip", "install", *options], check=True, timeout=900)
+    inside = venv / "bin" / "python"
+    if _uv_finds_packages():
+        subprocess.run([python, "-m", "venv", "--clear", "--without-pip", venv], check=True)
+        quick = [_UV, "pip", "install", "--python", inside, *options]
+        if subprocess.run(quick, check=False, timeout=300).returncode == 0:
+            return
+    subprocess.run([python, "-m", "venv", "--clear", venv], check=True, timeout=120)
+    subprocess.run([inside, "-m", "pip", "install", *options], check=True, timeout=900)
+
+
+@functools.lru_cache
+def _uv_finds_packages() -> bool:
+    """Ask once: uv does not read what pip is told of indexes."""
+    probe = ["pip", "install", "--dry-run", "--no-deps", "--python", sys.executable, "six==1.16.0"]
+    try:
+        return subprocess.run([_UV, *probe], check=False, timeout=30).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
 
 
 @pytest.fixture(name="real_venv", scope="session")
