@@ -118,7 +118,7 @@ class Runner:
         told = push_event() if payload is None else payload
         (self.temporary / "event.json").write_text(json.dumps(told))
         return subprocess.Popen(
-            [sys.executable, "-IBu", "-c", _START, str(ROOT)],
+            [sys.executable, "-IBu", "-c", START, str(ROOT)],
             cwd=self.workspace,
             env=self.environment(command, event, inputs) | dict(variables or {}),
             stdin=subprocess.DEVNULL,
@@ -163,7 +163,7 @@ class Runner:
         return Step(done, outputs, (self.temporary / "summary").read_text(), report)
 
 
-_START = """
+START = """
 import sys, runpy
 sys.path.insert(0, sys.argv.pop())
 runpy.run_module("pivot.ci", run_name="__main__", alter_sys=True)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Command
+from tests.conftest import ROOT, Command
+from tests.e2e.ci import START, Runner
 from tests.e2e.weather import make_project
+from tests.servers import S3Server
 
 HEAVY = {"boto3", "botocore", "jsonschema", "requests", "rich", "ruamel"}
 
@@ -20,12 +23,16 @@ def _project(tmp_path: Path, bucket: str) -> Path:
 
 
 def modules(pivot: Command, *words: str, cwd: Path) -> set[str]:
-    """List the packages that a command imports."""
+    """List the modules and packages that a command imports."""
+    return imported("-m", "pivot", *words, cwd=cwd, environment=pivot.environment)
+
+
+def imported(*words: str, cwd: Path, environment: Mapping[str, str]) -> set[str]:
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "pivot", *words],
+        [sys.executable, "-X", "importtime", *words],
         check=True,
         cwd=cwd,
-        env=pivot.environment,
+        env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -89,3 +96,18 @@ def test_neither_does_what_comes_back(command: str, pivot: Command, project: Pat
 
     assert not loaded & (HEAVY | {"obstore"})
     assert not loaded & {"pivot.repro", "pivot.pipeline", "pivot.status", "pivot.ci", "asyncio"}
+
+
+@pytest.mark.parametrize("command", ["push", "pull"])
+def test_a_job_with_plain_credentials_loads_nothing_heavy_either(
+    command: str, pivot: Command, project: Path, tmp_path: Path, server: S3Server
+) -> None:
+    assert pivot("push", cwd=project).code == 0
+    runner = Runner(project, tmp_path / "runner", server.environment())
+    runner(command)  # lets all files that it needs be there
+    environment = runner.environment(command, "push", {})
+
+    loaded = imported("-Iu", "-c", START, str(ROOT), cwd=project, environment=environment)
+
+    assert not loaded & HEAVY
+    assert not loaded & {"asyncio", "click"}
