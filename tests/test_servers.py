@@ -23,28 +23,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from obstore.store import ClientConfig
-
     from tests.servers import FaultProxy, S3Server
 
 BUCKET = "bucket"
 BODY = bytes(range(256)) * 40
-
-
-def store_of(server: S3Server) -> S3Store:
-    options: ClientConfig = {"timeout": "10s", "allow_http": True}
-    if server.ca_bundle is not None:
-        options["root_certificate"] = server.ca_bundle.read_bytes()
-    return S3Store(
-        BUCKET,
-        endpoint=server.url,
-        access_key_id=server.access_key,
-        secret_access_key=server.secret_key,
-        region="us-east-1",
-        virtual_hosted_style_request=False,
-        client_options=options,
-        retry_config={"max_retries": 0},
-    )
 
 
 def names(store: S3Store) -> list[str]:
@@ -65,7 +47,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[S3Server]
 def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     with servers.rclone(tmp_path_factory.mktemp("rclone")) as server:
         server.make_bucket(BUCKET)
-        obstore.put(store_of(server), "some/key", BODY)
+        obstore.put(server.store(BUCKET), "some/key", BODY)
         yield server
 
 
@@ -77,7 +59,7 @@ def proxy(behind: S3Server) -> Iterator[FaultProxy]:
 
 @pytest.fixture
 def store(proxy: FaultProxy) -> S3Store:
-    return store_of(proxy.server)
+    return proxy.server.store(BUCKET)
 
 
 def get(store: S3Store) -> bytes:
@@ -99,7 +81,7 @@ def raw(
 
 def test_server_stores_and_lists_and_refuses_a_wrong_secret(server: S3Server) -> None:
     server.make_bucket(BUCKET)
-    store = store_of(server)
+    store = server.store(BUCKET)
     obstore.put(store, "a/one", BODY)
     obstore.put(store, "a/two", b"")
     assert bytes(obstore.get(store, "a/one").bytes()) == BODY
@@ -107,14 +89,14 @@ def test_server_stores_and_lists_and_refuses_a_wrong_secret(server: S3Server) ->
     with pytest.raises(FileNotFoundError):
         obstore.head(store, "a/three")
     with pytest.raises(PermissionDeniedError):
-        obstore.get(store_of(server.with_keys(server.access_key, "wrong")), "a/one")
+        obstore.get(server.with_keys(server.access_key, "wrong").store(BUCKET), "a/one")
 
 
 def test_seaweedfs_reader_cannot_write_and_ranges_pass_the_proxy(tmp_path: Path) -> None:
     with servers.seaweedfs(tmp_path) as server, servers.fault_proxy(server) as proxy:
         server.make_bucket(BUCKET)
-        obstore.put(store_of(server), "key", BODY)
-        reader = store_of(proxy.server.with_keys("reader", "readersecret"))
+        obstore.put(server.store(BUCKET), "key", BODY)
+        reader = proxy.server.with_keys("reader", "readersecret").store(BUCKET)
         assert bytes(obstore.get_range(reader, "key", start=10, end=20)) == BODY[10:20]
         assert names(reader) == ["key"]
         with pytest.raises(PermissionDeniedError):
@@ -188,8 +170,8 @@ def test_proxy_passes_what_boto3_sends(proxy: FaultProxy) -> None:
 def test_faults_stand_behind_tls(proxy: FaultProxy, tmp_path: Path) -> None:
     proxy.corrupt(1)
     with servers.tls(proxy.server, tmp_path) as secure:
-        assert get(store_of(secure)) != BODY
-        assert get(store_of(secure)) == BODY
+        assert get(secure.store(BUCKET)) != BODY
+        assert get(secure.store(BUCKET)) == BODY
 
 
 def test_deny_list_refuses_listings_only(proxy: FaultProxy, store: S3Store) -> None:

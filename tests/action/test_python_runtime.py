@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
-import sys
 import venv
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,6 +25,9 @@ from tests.conftest import Command
 from tests.e2e.test_interrupts import wait_for
 from tests.e2e.weather import leftovers, make_project, through, without_cache
 from tests.servers import S3Server
+
+PYTHON = shutil.which("python3")
+"""What a runner takes where nothing else is said."""
 
 
 @pytest.fixture(name="starter", scope="module")
@@ -84,7 +87,7 @@ def test_it_holds_what_the_lock_says_and_no_project_code_is_on_its_path(starter:
     assert not list(starter.action.rglob("*.pyc"))
 
 
-def log_which(path: Path, said: Path, *, python: Path | None = Path(sys.executable)) -> None:
+def log_which(path: Path, said: Path, *, python: str | Path | None = PYTHON) -> None:
     """Put a Python at *path* that notes that it was asked, and is *python* if it works."""
     ends = f'exec "{python}" "$@"' if python else "exit 1"
     write_script(path, f'echo "$0" >> "{said}"\n{ends}')

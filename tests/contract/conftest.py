@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import obstore
 import pytest
 
 from pivot.crew import for_each
@@ -107,18 +108,17 @@ def _crowd(request: pytest.FixtureRequest, make_place: Callable[[str], Place]) -
 
 
 def fill(place: Place, count: int) -> dict[Digest, int]:
-    """Store *count* small objects at the prefix `pre/fix` of *place*, with boto3."""
+    """Store *count* small objects at the prefix `pre/fix` of *place*."""
     bodies = [f"object {number}".encode() for number in range(count)]
     named = {digest_bytes(body): body for body in bodies}
     if isinstance(place, Folder):
         for digest, body in named.items():
             place.put(f"pre/fix/{object_name(digest)}", body)
     else:
-        with closing(place.server.client()) as s3:
+        store = place.server.store(place.bucket)
 
-            def put(digest: Digest) -> None:
-                key = f"pre/fix/{object_name(digest)}"
-                s3.put_object(Bucket=place.bucket, Key=key, Body=named[digest])
+        def put(digest: Digest) -> None:
+            obstore.put(store, f"pre/fix/{object_name(digest)}", named[digest])
 
-            for_each(named, put, jobs=8)
+        for_each(named, put, jobs=4)
     return {digest: len(body) for digest, body in named.items()}

