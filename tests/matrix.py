@@ -26,7 +26,7 @@ INTRODUCTION = """\
 
 What a remote promises is tested on real servers, the same tests on all (`tests/contract/`).
 `make s3-matrix` runs them on every server that can be had and writes this file. Each run of the
-test suite tries the folder, SeaweedFS, rclone (also over TLS, with an authority of its own) and
+test suite tries the folder, SeaweedFS, rclone (over TLS, with an authority of its own) and
 JuiceFS; the others are tried here only. AWS itself is not among them: that takes an account.
 """
 
