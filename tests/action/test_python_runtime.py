@@ -83,6 +83,7 @@ def test_it_holds_what_the_lock_says_and_no_project_code_is_on_its_path(starter:
         (starter.workspace / "pivot").rmdir()
 
     assert "project code" not in done.out + done.err
+    assert "No .pivot directory found" in done.out  # as our own program says
     assert Path(listed.stdout.strip()).is_relative_to(made)
     assert not list(starter.action.rglob("*.pyc"))
 

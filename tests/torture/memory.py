@@ -86,9 +86,4 @@ def _sample(pid: int, most: list[int]) -> None:
         time.sleep(0.02)
 
 
-MEMORY = Programme(
-    "R15",
-    "memory and descriptors at many and at large objects",
-    run_memory,
-    small="tests/e2e/test_scale.py",
-)
+MEMORY = Programme("R15", "memory and descriptors at many and at large objects", run_memory)
