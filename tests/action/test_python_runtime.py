@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import venv
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,8 +27,8 @@ from tests.e2e.test_interrupts import wait_for
 from tests.e2e.weather import leftovers, make_project, through, without_cache
 from tests.servers import S3Server
 
-PYTHON = shutil.which("python3")
-"""What a runner takes where nothing else is said."""
+PYTHON = os.path.realpath(sys.executable)
+"""A Python of its own: neither that of an environment nor a script that looks for one."""
 
 
 @pytest.fixture(name="starter", scope="module")
