@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/
 READY := $(VENV)/.ready
-WORKERS ?= 2
+WORKERS ?= 3
 SCRIPTS := $(shell git ls-files '*.sh' .ci/run)
 WORKFLOWS := $(wildcard .github/workflows/*.yml)
 

@@ -115,7 +115,7 @@ def fill(place: Place, count: int) -> dict[Digest, int]:
         for digest, body in named.items():
             place.put(f"pre/fix/{object_name(digest)}", body)
     else:
-        store = place.server.store(place.bucket)
+        store = place.server.store(place.bucket, retries=5)
 
         def put(digest: Digest) -> None:
             obstore.put(store, f"pre/fix/{object_name(digest)}", named[digest])
