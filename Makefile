@@ -65,7 +65,7 @@ bench: $(READY)  ## measure this tool and its peers side by side; writes bench/R
 	-$(MAKE) .venv-bench/.ready
 	-$(MAKE) .venv-bench-dvc/.ready
 	-$(RUN)python -c 'from tests.interop.conftest import find_python, install; install(find_python())'
-	$(RUN)python -m bench $(ARGS)
+	tests/image/with-engine.sh $(RUN)python -m bench $(ARGS)
 
 generate: $(READY)  ## write action.yml, the GitLab template, tables of docs/ci.md and the help anew
 	$(RUN)python -m tests.generated

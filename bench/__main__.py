@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import table
+from bench.action import Action
+from bench.local import LOCAL, Local, Runs
 from bench.measure import Cost, measure
 from bench.peers import BUCKET, PEERS, CannotBeHad, Peer, Place
 from bench.server import serving, slow_line
@@ -28,6 +30,7 @@ from tests.servers import S3Server
 HERE = Path(__file__).parent
 FIGURES, RESULTS, PLOT = HERE / "figures.json", HERE / "RESULTS.md", HERE / "results.svg"
 _MEMORY = Path("/dev/shm")
+_ALONE = ("pivot-remote",)
 _FAST = ("pivot-remote", "s5cmd", "rclone")
 _HEAD = """# Ours and others, side by side
 
@@ -61,17 +64,24 @@ class Trial:
 
 
 def _trials() -> Iterator[Trial]:
-    a, b, c, f = WORKLOADS
+    a, b, c, f, g, n = WORKLOADS
     for workload, peers in ((a, tuple(PEERS)), (b, tuple(PEERS)), (c, tuple(PEERS)), (f, _FAST)):
         yield Trial(f"{workload.name} push", "push", workload, peers)
         yield Trial(f"{workload.name} fetch", "fetch", workload, peers)
     yield Trial("C push tls", "push", c, ("pivot-remote", "s5cmd", "rclone", "aws s3"), tls=True)
+    yield Trial("G push", "push", g, _ALONE)
+    yield Trial("G fetch", "fetch", g, _ALONE)
+    yield Trial("N", "push again", n)
     yield Trial("D", "push again", a)
     yield Trial("D 20 ms", "push again", a, latency=0.02)
     yield Trial("L fetch", "fetch", a, ("pivot-remote", "Pivot 0.5.11", "s5cmd"), latency=0.05)
 
 
-TRIALS = {trial.name: trial for trial in _trials()}
+_LOCAL: Sequence[type[Local]] = (*LOCAL, Action)
+TRIALS: Mapping[str, Trial | type[Local]] = {
+    **{trial.name: trial for trial in _trials()},
+    **{trial.name: trial for trial in _LOCAL},
+}
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -87,17 +97,19 @@ def main(words: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as directory:
         for trial in chosen:
             place = Path(directory) / f"{next(_numbers)}"
-            rows = _measure(
-                trial,
-                {n: p for n, p in peers.items() if n in trial.peers},
-                versions,
-                place,
-                options.pairs,
-            )
+            there = {n: p for n, p in peers.items() if n in trial.peers}
+            told = {name: versions.get(name, "missing: not asked for") for name in trial.peers}
+            missing = {name: text for name, text in told.items() if text.startswith("missing")}
+            with ExitStack() as stack:
+                if isinstance(trial, Trial):
+                    runs = _made(trial, there, missing, place, stack)
+                else:
+                    runs = trial(place).made(missing)
+                rows = _measure(trial.name, runs, options.pairs)
             shutil.rmtree(place)
             done = table.Trial(trial.title, rows)
             print(table.as_markdown(done), flush=True)
-            if len(rows) > 1:
+            if len(peers) == len(PEERS):
                 table.save([done], FIGURES)
     _write(versions)
     return 0
@@ -111,37 +123,37 @@ def _versions(peers: Mapping[str, Peer]) -> Iterator[tuple[str, str]]:
             yield name, f"missing: {error}"
 
 
-def _measure(
+def _measure(name: str, runs: Runs, pairs: int) -> list[table.Row]:
+    """Run each in turn, so often."""
+    costs: dict[str, list[Cost]] = {who: [] for who in runs}
+    for _ in range(pairs):
+        for who, run in runs.items():
+            if isinstance(run, str):
+                continue
+            costs[who].append(run())
+            print(f"  {name} {who}: {costs[who][-1].cpu:.2f} s", file=sys.stderr, flush=True)
+    return [table.Row(w, costs[w], run if isinstance(run, str) else "") for w, run in runs.items()]
+
+
+def _made(
     trial: Trial,
     peers: Mapping[str, Peer],
-    versions: Mapping[str, str],
+    missing: Mapping[str, str],
     directory: Path,
-    pairs: int,
-) -> list[table.Row]:
-    """Run each peer in turn, so often."""
+    stack: ExitStack,
+) -> Runs:
+    """Prepare a server and what each peer does with it; that ends with *stack*."""
     files = directory / "files"
     trial.workload.write(files)
-    costs: dict[str, list[Cost]] = {name: [] for name in peers}
-    missing = {name: text for name, text in versions.items() if text.startswith("missing")}
-    with ExitStack() as stack:
-        server = stack.enter_context(serving(directory / "server", tls=trial.tls))
-        (directory / "server/data" / BUCKET).mkdir()
-        line = server
-        if trial.latency:
-            line = stack.enter_context(slow_line(server, trial.latency))
-        runs = {}
-        for name, peer in peers.items():
-            if name not in missing:
-                runs[name] = _ready(trial, peer, files, directory, server, line)
-        for _ in range(pairs):
-            for name, run in runs.items():
-                costs[name].append(run())
-                print(
-                    f"  {trial.name} {name}: {costs[name][-1].cpu:.2f} s",
-                    file=sys.stderr,
-                    flush=True,
-                )
-    return [table.Row(name, costs[name], missing.get(name, "")) for name in peers]
+    server = stack.enter_context(serving(directory / "server", tls=trial.tls))
+    (directory / "server/data" / BUCKET).mkdir()
+    line = server
+    if trial.latency:
+        line = stack.enter_context(slow_line(server, trial.latency))
+    return {
+        name: missing.get(name) or _ready(trial, peer, files, directory, server, line)
+        for name, peer in peers.items()
+    }
 
 
 def _ready(
@@ -152,9 +164,10 @@ def _ready(
     place, near = Place(files, where, line), Place(files, where, server)
     peer.prepare(near)
     log = directory / "log"
-    first = f"{where.name}/first"
+    # those that fetch the same share it: it is all in memory
+    first = f"{'copied' if peer.copies and trial.verb == 'fetch' else where.name}/first"
     bucket = directory / "server/data" / BUCKET
-    if trial.verb != "push":
+    if trial.verb != "push" and not (bucket / first).exists():
         measure(peer.push(near, first), log)
 
     def push() -> Cost:

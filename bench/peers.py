@@ -74,6 +74,8 @@ class Peer(Protocol):
     """A tool. Each push goes to a prefix of its own; *push* again means that nothing is to do."""
 
     name: str
+    copies: bool
+    """Whether it fetches what any other tool has put there, under the names of the files."""
 
     def version(self) -> str:
         """Say which it is; raises `CannotBeHad`."""
@@ -88,7 +90,8 @@ class Peer(Protocol):
         """Make ready to fetch what was pushed; the answer has the directory that it comes to."""
 
 
-def _program(name: str, venv: str) -> Path:
+def program(name: str, venv: str) -> Path:
+    """Find a program; raises `CannotBeHad`."""
     path = ROOT / venv / "bin" / name
     if not path.exists():
         raise CannotBeHad(f"{path.relative_to(ROOT)} is not there")
@@ -103,12 +106,15 @@ def _first_line(*words: str | Path) -> str:
 class _Project:
     """A Pivot project with one directory that is tracked."""
 
+    copies = False
+
     def prepare(self, place: Place) -> None:
         ours = [sys.executable, "-m", "pivot"]
         project = place.directory / "project"
         (project / ".pivot").mkdir(parents=True)
         place.run("git", "init", "--quiet", project)
-        shutil.copytree(place.files, project / "data")
+        # a link costs no memory, and these files are never written to
+        shutil.copytree(place.files, project / "data", copy_function=os.link)
         done = place.job(*ours, "track", "data", at=project, PYTHONPATH=str(ROOT))
         subprocess.run(
             done.words,
@@ -158,17 +164,17 @@ class RealPivot(_Project):
     name = "Pivot 0.5.11"
 
     def version(self) -> str:
-        _program("pivot", ".venv-upstream")
+        program("pivot", ".venv-upstream")
         return "pivot[s3]==0.5.11"
 
     def push(self, place: Place, prefix: str, *, again: bool = False) -> Job:
         project = place.directory / "project"
         self._at(project, prefix, keep=again)
-        return place.job(_program("pivot", ".venv-upstream"), "push", at=project)
+        return place.job(program("pivot", ".venv-upstream"), "push", at=project)
 
     def fetch(self, place: Place, prefix: str) -> tuple[Job, Path]:
         clone = self._clone(place, prefix)
-        job = place.job(_program("pivot", ".venv-upstream"), "fetch", at=clone)
+        job = place.job(program("pivot", ".venv-upstream"), "fetch", at=clone)
         return job, clone / ".pivot/cache/files"
 
 
@@ -176,14 +182,15 @@ class Dvc:
     """DVC with a directory that is added."""
 
     name = "DVC"
+    copies = False
 
     def version(self) -> str:
-        return f"DVC {_first_line(_program('dvc', '.venv-bench-dvc'), '--version')}"
+        return f"DVC {_first_line(program('dvc', '.venv-bench-dvc'), '--version')}"
 
     def prepare(self, place: Place) -> None:
         project = place.directory / "project"
         project.mkdir(parents=True)
-        dvc = _program("dvc", ".venv-bench-dvc")
+        dvc = program("dvc", ".venv-bench-dvc")
         place.run(dvc, "init", "--no-scm", "--quiet", at=project)
         place.run(dvc, "config", "core.analytics", "false", at=project)
         shutil.copytree(place.files, project / "data")
@@ -202,7 +209,7 @@ class Dvc:
         self._configure(place, project, prefix)
         if not again:
             shutil.rmtree(place.directory / "site", ignore_errors=True)
-        return place.job(_program("dvc", ".venv-bench-dvc"), "push", "--quiet", at=project)
+        return place.job(program("dvc", ".venv-bench-dvc"), "push", "--quiet", at=project)
 
     def fetch(self, place: Place, prefix: str) -> tuple[Job, Path]:
         clone = place.emptied("clone")
@@ -210,12 +217,14 @@ class Dvc:
         shutil.copy(place.directory / "project/data.dvc", clone)
         self._configure(place, clone, prefix)
         shutil.rmtree(place.directory / "site", ignore_errors=True)
-        job = place.job(_program("dvc", ".venv-bench-dvc"), "fetch", "--quiet", at=clone)
+        job = place.job(program("dvc", ".venv-bench-dvc"), "fetch", "--quiet", at=clone)
         return job, clone / ".dvc/cache/files"
 
 
 class _Copier:
     """A tool that copies directories and verifies nothing by content."""
+
+    copies = True
 
     def prepare(self, place: Place) -> None:
         place.directory.mkdir(parents=True)
@@ -227,11 +236,11 @@ class S5cmd(_Copier):
     name = "s5cmd"
 
     def version(self) -> str:
-        return f"s5cmd {_first_line(_program('s5cmd', '.venv-bench'), 'version')}"
+        return f"s5cmd {_first_line(program('s5cmd', '.venv-bench'), 'version')}"
 
     def _job(self, place: Place, *words: str) -> Job:
-        program = _program("s5cmd", ".venv-bench")
-        return place.job(program, "--log", "error", "--endpoint-url", place.server.url, *words)
+        found = program("s5cmd", ".venv-bench")
+        return place.job(found, "--log", "error", "--endpoint-url", place.server.url, *words)
 
     def push(self, place: Place, prefix: str, *, again: bool = False) -> Job:
         verb = "sync" if again else "cp"
@@ -248,7 +257,7 @@ class Rclone(_Copier):
     name = "rclone"
 
     def version(self) -> str:
-        return _first_line(_program("rclone", ".venv"), "version")
+        return _first_line(program("rclone", ".venv"), "version")
 
     def _job(self, place: Place, source: str, target: str) -> Job:
         remote = {
@@ -262,7 +271,7 @@ class Rclone(_Copier):
         if place.server.ca_bundle is not None:
             remote["RCLONE_CA_CERT"] = str(place.server.ca_bundle)
         words = ("copy", "--quiet", "--transfers", "20", "--checkers", "20", source, target)
-        return place.job(_program("rclone", ".venv"), *words, **remote)
+        return place.job(program("rclone", ".venv"), *words, at=None, **remote)
 
     def push(self, place: Place, prefix: str, *, again: bool = False) -> Job:
         del again
@@ -279,19 +288,19 @@ class Aws(_Copier):
     name = "aws s3"
 
     def version(self) -> str:
-        return _first_line(_program("aws", ".venv-bench"), "--version").partition(" Python")[0]
+        return _first_line(program("aws", ".venv-bench"), "--version").partition(" Python")[0]
 
     def push(self, place: Place, prefix: str, *, again: bool = False) -> Job:
         words = ("sync",) if again else ("cp", "--recursive")
         target = f"s3://{BUCKET}/{prefix}"
-        program = _program("aws", ".venv-bench")
-        return place.job(program, "s3", *words, "--only-show-errors", place.files, target)
+        found = program("aws", ".venv-bench")
+        return place.job(found, "s3", *words, "--only-show-errors", place.files, target)
 
     def fetch(self, place: Place, prefix: str) -> tuple[Job, Path]:
         target = place.emptied("target")
         source = f"s3://{BUCKET}/{prefix}"
-        program = _program("aws", ".venv-bench")
-        job = place.job(program, "s3", "cp", "--recursive", "--only-show-errors", source, target)
+        found = program("aws", ".venv-bench")
+        job = place.job(found, "s3", "cp", "--recursive", "--only-show-errors", source, target)
         return job, target
 
 
@@ -301,12 +310,12 @@ class Script(_Copier):
     name = "boto3 script"
 
     def version(self) -> str:
-        words = (_program("python", ".venv-bench"), "-c", "import boto3; print(boto3.__version__)")
+        words = (program("python", ".venv-bench"), "-c", "import boto3; print(boto3.__version__)")
         return f"boto3 {_first_line(*words)}"
 
     def _job(self, place: Place, *words: str) -> Job:
-        program = Path(__file__).with_name("boto3_script.py")
-        return place.job(_program("python", ".venv-bench"), program, *words)
+        script = Path(__file__).with_name("boto3_script.py")
+        return place.job(program("python", ".venv-bench"), script, *words)
 
     def push(self, place: Place, prefix: str, *, again: bool = False) -> Job:
         return self._job(place, "sync" if again else "push", str(place.files), BUCKET, prefix)

@@ -39,4 +39,6 @@ WORKLOADS = (
     Workload("B", 200, 1 << 20, "200 files of 1 MiB"),
     Workload("C", 1, 2 << 30, "one file of 2 GiB"),
     Workload("F", 50_000, 256, "50,000 files of 256 B"),
+    Workload("G", 100_000, 256, "100,000 files of 256 B"),
+    Workload("N", 1, 4096, "one file of 4 KiB"),
 )

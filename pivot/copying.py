@@ -20,7 +20,7 @@ _FICLONE = 0x40049409  # ioctl_ficlone(2): share the blocks, copy on write (Btrf
 _CHUNK = 1024 * 1024
 
 
-def copy_file(source: Path, target: str, *, mode: int, directory: int | None = None) -> None:
+def copy_file(source: str | Path, target: str, *, mode: int, directory: int | None = None) -> None:
     """Copy *source* to the new file *target*, below *directory* if given; raises `OSError`.
 
     *mode* is before the umask. What was begun is removed when it fails.

@@ -110,21 +110,22 @@ class _Placer:
         """Build a directory aside and give it its name when it is whole."""
         aside = self._scratch.directory() / secrets.token_hex(8)
         cut = len(output.path) + 1
-        made: set[Path] = set()
+        made: set[str] = set()
         try:
             aside.mkdir()
-            for file in files:
-                target = aside / file.path[cut:]
-                if target.parent not in made:
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    made.add(target.parent)
-                self._make(file, str(target), None)
+            for file in files:  # as texts: a Path costs more than the link
+                target = f"{aside}/{file.path[cut:]}"
+                above = target.rpartition("/")[0]
+                if above not in made:
+                    os.makedirs(above, exist_ok=True)
+                    made.add(above)
+                self._make(file, target, None)
             for path in output.empty:
                 (aside / path[cut:]).mkdir(parents=True, exist_ok=True)
             if swap:
                 self._tree.remove(output.path)
-            above, name = self._tree.parent(output.path, make=True)
-            os.rename(aside, name, dst_dir_fd=above)
+            place, name = self._tree.parent(output.path, make=True)
+            os.rename(aside, name, dst_dir_fd=place)
             self.placed += len(files)
         except OSError as error:
             if error.errno not in {errno.EXDEV, errno.ENOTEMPTY, errno.EEXIST}:
@@ -233,7 +234,7 @@ class _Placer:
 
     def _make(self, file: File, target: str, directory: int | None) -> None:
         """Make *target* share the object's bytes in the first way that works here."""
-        source = self._cache.path(file.digest)
+        source = self._cache.place(file.digest)
         held = os.stat(source, follow_symlinks=False)
         fits = (
             file.executable is None
