@@ -61,15 +61,21 @@ def slow_line(server: S3Server, seconds: float) -> Iterator[S3Server]:
     """Lead to *server* over a line on which an answer takes *seconds* longer."""
     started: Future[tuple[int, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
     upstream = urlsplit(server.url)
+    lines: set[asyncio.Task[None] | None] = set()  # asyncio itself would forget them
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lines.add(task := asyncio.current_task())
         there, back = await asyncio.open_connection(upstream.hostname, upstream.port)
-        with contextlib.suppress(OSError, asyncio.CancelledError):
-            await asyncio.gather(
-                _delayed(reader, back, seconds / 2), _delayed(there, writer, seconds / 2)
-            )
-        for end in (back, writer):
-            end.close()
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(_delayed(reader, back, seconds / 2))
+                both.create_task(_delayed(there, writer, seconds / 2))
+        except* OSError:  # a tool has ended
+            pass
+        finally:
+            lines.discard(task)
+            for end in (back, writer):
+                end.close()
 
     async def serve() -> None:
         listener = await asyncio.start_server(accept, LOOPBACK, 0, backlog=512)
@@ -77,6 +83,10 @@ def slow_line(server: S3Server, seconds: float) -> Iterator[S3Server]:
         started.set_result((listener.sockets[0].getsockname()[1], asyncio.get_running_loop(), over))
         await over.wait()
         listener.close()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()), name="slow line", daemon=True)
     thread.start()
