@@ -8,6 +8,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.servers import S3Server
+from tests.torture.broken import BUILDS, Broken, broken_text
 from tests.torture.programme import CannotRunError, Programme, Run
 from tests.torture.programmes import PROGRAMMES
 
@@ -31,3 +32,10 @@ def test_the_others_are_tried_by_plain_tests() -> None:
 
     assert others
     assert all((ROOT / small).exists() for small in others)
+
+
+@pytest.mark.parametrize("build", BUILDS, ids=lambda build: build.name)
+def test_what_is_to_be_broken_is_there(build: Broken) -> None:
+    text = (ROOT / "pivot" / build.file).read_text()
+
+    assert broken_text(build, text) != text
