@@ -22,13 +22,15 @@ from bench import table
 from bench.action import Action
 from bench.local import LOCAL, Local, Runs
 from bench.measure import Cost, measure
-from bench.peers import BUCKET, PEERS, CannotBeHad, Peer, Place
+from bench.peers import BUCKET, PEERS, CannotBeHad, Ours, Peer, Place
 from bench.server import serving, slow_line
 from bench.workloads import WORKLOADS, Workload
 from tests.servers import S3Server
 
 HERE = Path(__file__).parent
 FIGURES, RESULTS, PLOT = HERE / "figures.json", HERE / "RESULTS.md", HERE / "results.svg"
+PAGE = HERE.parent / "docs/performance.md"
+_BEGIN, _END = "<!-- bench: written by make bench -->", "<!-- /bench -->"
 _MEMORY = Path("/dev/shm")
 _ALONE = ("pivot-remote",)
 _FAST = ("pivot-remote", "s5cmd", "rclone")
@@ -212,6 +214,9 @@ def _write(versions: Mapping[str, str]) -> None:
     tables = "\n".join(table.as_markdown(trial) for trial in known.values())
     RESULTS.write_text(f"{_HEAD}{machine}. {'; '.join(versions.values())}.\n\n{_PLOT}\n\n{tables}")
     PLOT.write_text(table.as_svg(known))
+    before, begin, rest = PAGE.read_text().partition(_BEGIN)
+    summary = table.as_summary(known, [name for name in PEERS if name != Ours.name])
+    PAGE.write_text(f"{before}{begin}\n{summary}{_END}{rest.partition(_END)[2]}")
 
 
 if __name__ == "__main__":

@@ -90,6 +90,21 @@ def as_markdown(trial: Trial) -> str:
     return "\n".join([*lines, ""])
 
 
+def as_summary(trials: Mapping[str, Trial], peers: Sequence[str]) -> str:
+    """Make one table of all trials: ours in seconds, each of *peers* as a multiple of ours."""
+    lines = [
+        f"| | ours, CPU s | wall s | peak MiB | {' | '.join(peers)} |",
+        f"|---|{'---:|' * (len(peers) + 3)}",
+    ]
+    for trial in trials.values():
+        ours, costs = trial.rows[0], {row.peer: row for row in trial.rows if row.costs}
+        peak = max(cost.mebibytes for cost in ours.costs)
+        cells = [trial.title, f"{ours.cpu:.2f}", f"{ours.wall:.2f}", f"{peak:.0f}"]
+        cells += [f"{costs[p].cpu / ours.cpu:.1f}x" if p in costs else "" for p in peers]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
+
+
 def as_svg(trials: Mapping[str, Trial]) -> str:
     """Draw the CPU seconds of all tools, as multiples of ours."""
     body, y = [], 20

@@ -20,6 +20,7 @@ from tests.documentation import (
     run_page,
 )
 from tests.e2e.test_workflows import MODEL, Team
+from tests.e2e.weather import make_project
 from tests.projects import digest
 from tests.servers import S3Server, seaweedfs
 
@@ -226,6 +227,18 @@ def test_every_example_of_the_page_on_pipelines_does_what_it_says(
         "```mermaid",
         "flowchart TD",
     ]
+
+
+def test_every_example_of_the_page_on_performance_does_what_it_says(
+    tmp_path: Path, bare_pivot: Command
+) -> None:
+    project = make_project(tmp_path / "project", "nowhere")
+    (tmp_path / "shared").mkdir()
+    (project / ".pivot/config.yaml").write_text(f"folders:\n  origin: file://{tmp_path}/shared\n")
+    page = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    environment = bare_pivot.environment | {"PATH": shell_path(tmp_path / "bin")}
+
+    assert run_page(page, Shell(tmp_path, environment)) == 5
 
 
 @pytest.mark.parametrize(
