@@ -8,10 +8,10 @@ Where things are, lower layers first (a module imports only from layers below it
   `lockfile`, `lock_writer`, `ledger`, `tracked`, `gitignore`, `git`
 - pipelines: `stage`, `parameters`, `fingerprint`, and `pipeline`, a package: files to one graph
 - decisions, all pure: `targets`, `plan`, `listing`
-- effects: `references`, `crew`, `transfer`, `scratch` and `partials` (by `owner`), `proofs`,
-  `cache` (with `arrivals` and `durable`), `tree`, `workspace`, `copying`, `placement`,
+- effects: `references`, `crew`, `ahead`, `transfer`, `scratch` and `partials` (by `owner`),
+  `proofs`, `cache` (with `arrivals` and `durable`), `tree`, `workspace`, `copying`, `placement`,
   `exchange`, `observer`, `remembered`, `remote` (its kinds: `folder`; `s3`, with `s3_stat`,
-  `s3_calls`, `s3_stores`, `s3_errors` and `aws`), `remotes`
+  `s3_download`, `s3_calls`, `s3_stores`, `s3_errors` and `aws`), `remotes`
 - use cases: `session`, `sums`, `push`, `fetch`, `checkout`, `verify`, which answer with `results`;
   `api` has them all
 - running stages: `repro`, a package with its own decisions, effects and faces; `overview`,

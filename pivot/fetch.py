@@ -164,7 +164,7 @@ def _receive(session: Session, store: Remote, cache: Cache, want: Wanted) -> boo
         try:
             cache.collect(
                 want.promise,
-                lambda start: store.download(want.digest, start=start),
+                lambda start: store.download(want.digest, start=start, size=want.size),
                 executable=want.executable,
                 count=session.meter.bytes,
             )

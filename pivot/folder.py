@@ -69,8 +69,9 @@ class FolderRemote:
             raise local_damage(source, error.message) from error
         return False
 
-    def download(self, digest: Digest, *, start: int = 0) -> Content:
+    def download(self, digest: Digest, *, start: int = 0, size: int | None = None) -> Content:
         """See `Remote.download`."""
+        del size
         path = self._objects.path(digest)
         try:
             return Content(path.stat().st_size, _readable(path, start))

@@ -45,9 +45,10 @@ class Remote(Protocol):
         this object, `LocalError` where *source* cannot be read, `RemoteError` for all.
         """
 
-    def download(self, digest: Digest, *, start: int = 0) -> Content:
+    def download(self, digest: Digest, *, start: int = 0, size: int | None = None) -> Content:
         """Open an object, to read it from the byte *start* on; what it yields is not verified yet.
 
-        Its size is that of the whole. Raises `ObjectMissing` and other `ObjectError`s, also while
-        it is read; `RemoteError`.
+        The *size* of the whole, where it is known, lets a large one come by several connections.
+        What the answer says is the true one. Raises `ObjectMissing` and other `ObjectError`s, also
+        while it is read; `RemoteError`.
         """

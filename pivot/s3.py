@@ -25,11 +25,9 @@ from pivot.errors import (
     local_error,
 )
 from pivot.objects import (
-    CHUNK,
     Content,
     Digest,
     Sha256,
-    is_sha256,
     local_damage,
     object_name,
     read_small,
@@ -37,13 +35,14 @@ from pivot.objects import (
 )
 from pivot.pace import Pace, pause
 from pivot.s3_calls import FOREIGN, Calls
+from pivot.s3_download import SHA256, Downloads, claimed
 from pivot.s3_errors import Answer, of_object, parse_answer
 from pivot.s3_stat import Inventory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from obstore import Attributes, GetOptions, GetResult
+    from obstore import Attributes
 
     from pivot.aws import Access
     from pivot.objects import Hasher, Promise
@@ -61,16 +60,13 @@ _PRECONDITION = 412
 _PAUSES = (0.5, 1.0, 2.0)  # seconds between tries while somebody else writes the same object
 
 
-_SHA256 = "pivot-sha256"
-"""The name of the metadata of an object, `x-amz-meta-pivot-sha256`."""
-
-
 class S3Remote:
     """Objects below a prefix of a bucket; `limits.jobs` says how many requests at a time."""
 
     def __init__(self, url: S3Url, access: Access, limits: Limits) -> None:
         self._calls = Calls(url, access, limits)
         self._inventory = Inventory(self._calls, jobs=limits.jobs)
+        self._downloads = Downloads(self._calls, limits.jobs.most)
         self._slots = Pace(limits.jobs.most)
         self._retries = limits.retries
         self._memory = Budget(_MEMORY)
@@ -138,25 +134,9 @@ class S3Remote:
         count(found)
         return was_there
 
-    def download(self, digest: Digest, *, start: int = 0) -> Content:
+    def download(self, digest: Digest, *, start: int = 0, size: int | None = None) -> Content:
         """See `Remote.download`."""
-        options: GetOptions = {"range": {"offset": start}} if start else {}
-        name = object_name(digest)
-        answer = self._calls.read(lambda store: obstore.get(store, name, options=options))
-
-        size = answer.meta["size"]
-
-        def chunks() -> Iterator[bytes]:
-            try:
-                if size <= CHUNK:
-                    yield bytes(answer.bytes())
-                    return
-                for chunk in answer.stream(min_chunk_size=CHUNK):
-                    yield bytes(chunk)
-            except FOREIGN as error:
-                raise of_object(parse_answer(error), self._calls.url) from error
-
-        return Content(size, chunks(), _claimed(answer))
+        return self._downloads.open(digest, start, size)
 
     def _is_there(
         self, promise: Promise, sha256: Sha256 | None, size: int, *, if_refused: bool = False
@@ -176,10 +156,10 @@ class S3Remote:
         found = there.meta["size"]
         if found != size:
             raise ObjectDamaged(f"the remote holds {found} bytes instead of {size}")
-        claimed = _claimed(there)
-        if None not in {claimed, sha256} and claimed != sha256:
+        told = claimed(there)
+        if None not in {told, sha256} and told != sha256:
             raise ObjectDamaged(
-                f"the remote holds another content of this digest: SHA-256 {claimed} instead of "
+                f"the remote holds another content of this digest: SHA-256 {told} instead of "
                 f"{sha256}",
                 hint="one of them was forged: find out who stored it there, delete what is false",
             )
@@ -314,10 +294,5 @@ class S3Remote:
         return of_object(answer, self._calls.url)
 
 
-def _claimed(answer: GetResult) -> Sha256 | None:
-    claimed = answer.attributes.get(_SHA256, "")
-    return Sha256(claimed) if is_sha256(claimed) else None
-
-
 def _attributes(sha256: Sha256 | None) -> Attributes:
-    return {} if sha256 is None else {_SHA256: sha256}
+    return {} if sha256 is None else {SHA256: sha256}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import random
 import threading
 import time
@@ -93,6 +94,8 @@ class FaultProxy:
         """Take requests and never answer them."""
         self.delay = 0.0
         """Wait so many seconds before each request goes on."""
+        self.rate = math.inf
+        """Send so many bytes of an object in a second, by each connection."""
         with self._lock:
             self._denial: Refusal | None = None
             self._left: dict[str, float] = {}
@@ -219,7 +222,7 @@ class FaultProxy:
             return Damage(announce=half)
         if self._take("corrupt"):
             return Damage(flip=half)
-        return None
+        return Damage(rate=self.rate)
 
     def _set(self, fault: str, n: float) -> None:
         with self._lock:

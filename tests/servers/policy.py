@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -38,13 +39,14 @@ class Damage:
     """How to change a body: announce fewer bytes, send fewer than announced, flip the bits of one.
 
     Each is an offset in the body or, when None, leaves that aspect alone. After fewer bytes than
-    announced there is silence for *hold* seconds.
+    announced there is silence for *hold* seconds. No more than *rate* bytes go out in a second.
     """
 
     announce: int | None = None
     send: int | None = None
     flip: int | None = None
     hold: float = 0
+    rate: float = math.inf
 
 
 class Policy(Protocol):

@@ -82,7 +82,7 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     # the end of every answer waits here until the request is no longer counted as in flight, or
     # a quick client would be seen asking again before it was seen to be done
-    wbufsize = BLOCK
+    wbufsize = 2 * BLOCK
 
     def handle(self) -> None:
         self.upstream = http.client.HTTPConnection(*self.server.upstream, timeout=TIMEOUT)
@@ -169,6 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         end = damage.announce if damage.send is None else damage.send
         for block in _damaged(response, end, damage.flip):
+            self.server.stopping.wait(len(block) / damage.rate)
             self.wfile.write(b"%x\r\n%b\r\n" % (len(block), block) if chunked else block)
         if chunked:
             self.wfile.write(b"0\r\n\r\n")

@@ -15,6 +15,7 @@ from tests.torture.programme import Programme, Run
 
 _LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "node_modules", "build", "*.egg-info")
 _DOCS = ("README.md", "pyproject.toml")
+_TAIL = 3000
 
 
 @dataclass(frozen=True)
@@ -172,8 +173,14 @@ def run_broken_builds(run: Run) -> None:
     sound = copy_tree(run)
     watching = sorted({test for build in builds for test in build.tests})
     if run.full:
-        failing = [test for test in watching if not _passes(sound, test)]
-        run.point(*(f"{test} fails on the sound build" for test in failing))
+        told = {test: _run(sound, test) for test in watching}
+        run.point(
+            *(
+                f"{test} fails on the sound build: {done.stdout[-_TAIL:].decode(errors='replace')}"
+                for test, done in told.items()
+                if done.returncode
+            )
+        )
     with ThreadPoolExecutor(2) as pool:
         for build, missed in pool.map(lambda each: (each, _survives(run, each)), builds):
             run.point(*([f"nobody notices that {build.name}"] if missed else []))
@@ -207,16 +214,16 @@ def broken_text(build: Broken, text: str) -> str:
 def _survives(run: Run, build: Broken) -> bool:
     place = copy_tree(run)
     _break(place, build)
-    survives = all(_passes(place, test) for test in build.tests)
+    survives = all(_run(place, test).returncode == 0 for test in build.tests)
     shutil.rmtree(place)
     return survives
 
 
-def _passes(place: Path, test: str) -> bool:
+def _run(place: Path, test: str) -> subprocess.CompletedProcess[bytes]:
     words = ["pytest", "-q", "-x", "-p", "no:cacheprovider", test]
     if test.startswith("R"):
         words = ["tests.torture", "--small", test]
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-m", *words],
         cwd=place,
         env=os.environ | {"PYTHONPATH": str(place)},
@@ -224,7 +231,6 @@ def _passes(place: Path, test: str) -> bool:
         capture_output=True,
         timeout=600,
     )
-    return done.returncode == 0
 
 
 BROKEN_BUILDS = Programme("R20", "deliberately broken builds are caught", run_broken_builds)

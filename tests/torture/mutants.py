@@ -42,6 +42,7 @@ CORE: dict[str, tuple[str, ...]] = {
         "e2e/test_ledger.py",
         "unit/test_checkout_reads.py",
     ),
+    "ahead": ("unit/test_ahead.py",),
     "crew": ("unit/test_crew.py", "unit/test_transfer.py"),
     "copying": ("unit/test_copying.py", "contract/test_cache.py"),
     "exchange": ("unit/test_exchange.py", "unit/test_placement_updates.py"),
