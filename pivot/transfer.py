@@ -93,9 +93,11 @@ def move_all(
     reached is tried again in the end, with half as many at a time, as long as that helps.
     """
     round_ = _Round(move, meter)
-    most = jobs if isinstance(jobs, int) else jobs.first
+    jobs = Jobs.of(jobs)
+    most = jobs.first
     try:
-        most = fewer = for_each(digests, round_.attempt, jobs=jobs)
+        most = for_each(digests, round_.attempt, jobs=jobs)
+        fewer = max(most, jobs.first)  # few objects need few threads: that says nothing of the line
         for number in range(1, _ROUNDS):
             left, round_.unreached = round_.unreached, []
             if not left:

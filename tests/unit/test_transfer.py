@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pivot.crew import for_each
+from pivot.crew import Jobs, for_each
 from pivot.errors import (
     LocalError,
     ObjectDamaged,
@@ -312,3 +312,20 @@ def test_each_round_has_half_as_many_at_a_time() -> None:
 
     assert moves.stopped is None
     assert most[:4] == [4, 2, 1, 0]
+
+
+def test_few_objects_are_tried_again_together() -> None:
+    tries: dict[Digest, int] = {}
+    gauge = Gauge()
+
+    def move(each: Digest) -> bool:
+        tries[each] = tries.get(each, 0) + 1
+        if tries[each] == 1:
+            raise ObjectUnreachable("not now")
+        gauge.meet(2)
+        return False
+
+    moves = move_all([digest(1), digest(2)], move, jobs=Jobs(4, 64))
+
+    assert moves.stopped is None
+    assert gauge.most == 2
