@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pivot.checkout import checkout, pull
+    from pivot.doctor.examine import doctor
     from pivot.fetch import fetch
     from pivot.push import push
     from pivot.session import Session
     from pivot.status import status
     from pivot.verify import verify
 
-__all__ = ["Session", "checkout", "fetch", "pull", "push", "status", "verify"]
+__all__ = ["Session", "checkout", "doctor", "fetch", "pull", "push", "status", "verify"]
 
-_ELSEWHERE = {"Session": "session", "pull": "checkout"}
+_ELSEWHERE = {"Session": "session", "doctor": "doctor.examine", "pull": "checkout"}
 
 
 def __getattr__(name: str) -> object:

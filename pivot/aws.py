@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from pivot.config import RemoteSettings
 
 # botocore trusts what it parses: a process or a container that answers nonsense shows as these
-_TRUSTING = (RuntimeError, ValueError, OSError, AttributeError, LookupError, TypeError)
+TRUSTING = (RuntimeError, ValueError, OSError, AttributeError, LookupError, TypeError)
 
+_BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
 DEFAULT_REGION = "us-east-1"
 _COMMERCIAL_ENDPOINT = re.compile(r"https://s3(?:\.[a-z]{2}(?:-[a-z]+)+-\d+)?\.amazonaws\.com")
 
@@ -51,6 +52,7 @@ class Access:
     """How to reach a bucket: *endpoint* is `None` for AWS itself, *authorities* a PEM text.
 
     *find_region* asks AWS where the bucket really is, when *region* turns out to be wrong.
+    *source* says which link of the chain had the credentials; *guessed* that nobody named *region*.
     """
 
     endpoint: str | None
@@ -58,6 +60,8 @@ class Access:
     credentials: Callable[[], Credentials]
     authorities: str | None
     find_region: Callable[[], str] | None = None
+    source: str = ""
+    guessed: bool = False
 
 
 def find_access(
@@ -65,14 +69,17 @@ def find_access(
     bucket: str,
     environment: Mapping[str, str],
     credentials: Callable[[], Credentials] | None = None,
+    *,
+    guess: bool = False,
 ) -> Access:
     """Walk AWS's standard chain: environment, shared files, SSO, web identity, container, instance.
 
     Given *credentials* take its place; they are asked for again before they expire. boto3 is
-    loaded only where the environment does not say it all. Raises `RemoteDenied` when there are no
+    loaded only where the environment does not say it all. A region that nobody names is asked for,
+    unless it is enough to *guess* one. Raises `RemoteDenied` when there are no
     credentials, or they cannot be had; `UsageError`, `LocalError`.
     """
-    endpoint = remote.endpoint or _endpoint(environment)
+    endpoint = remote.endpoint or service_endpoint(environment)
     region = (
         remote.region
         or environment.get("AWS_REGION")
@@ -82,12 +89,21 @@ def find_access(
     authorities = _authorities(environment)
     plain = None if remote.profile or credentials else _plain_credentials(environment)
     if plain is not None and _says_it_all(endpoint, region, environment):
-        if region is None:
+        found = region
+        if found is None:
             with _asking(remote.name):
-                region = DEFAULT_REGION if endpoint else find_bucket_region(bucket)
+                found = DEFAULT_REGION if endpoint or guess else find_bucket_region(bucket)
         find_region = None if endpoint else functools.partial(find_bucket_region, bucket)
-        return Access(endpoint, region, lambda: plain, authorities, find_region)
-    return _from_chain(remote, bucket, endpoint, region, authorities, credentials)
+        return Access(
+            endpoint,
+            found,
+            lambda: plain,
+            authorities,
+            find_region,
+            source=_SOURCES["env"],
+            guessed=region is None,
+        )
+    return _from_chain(remote, bucket, endpoint, region, authorities, credentials, guess=guess)
 
 
 def find_bucket_region(
@@ -154,7 +170,7 @@ def assume_role(
         client = session.create_client(
             "sts",
             region_name=region,
-            endpoint_url=_endpoint(environment, "STS"),
+            endpoint_url=service_endpoint(environment, "STS"),
             config=once,
         )
         try:
@@ -198,7 +214,8 @@ def _role_error(role: str, answer: Mapping[str, Mapping[str, object]]) -> Remote
     )
 
 
-def _endpoint(environment: Mapping[str, str], service: str = "S3") -> str | None:
+def service_endpoint(environment: Mapping[str, str], service: str = "S3") -> str | None:
+    """Read which endpoint the environment names for a service; raises `UsageError`."""
     if environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
         return None
     for name in (f"AWS_ENDPOINT_URL_{service}", "AWS_ENDPOINT_URL"):
@@ -233,10 +250,15 @@ def _says_it_all(endpoint: str | None, region: str | None, environment: Mapping[
 
 def _authorities(environment: Mapping[str, str]) -> str | None:
     """Read the certificate authorities to trust beside the system's own."""
-    for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
+    for name in _BUNDLES:
         if path := environment.get(name):
             return _read_authorities(name, path)
     return None
+
+
+def authorities_path(environment: Mapping[str, str]) -> str | None:
+    """Say which file of certificate authorities the environment names."""
+    return next(filter(None, map(environment.get, _BUNDLES)), None)
 
 
 def _read_authorities(name: str, path: str) -> str:
@@ -256,6 +278,8 @@ def _from_chain(
     region: str | None,
     authorities: str | None,
     credentials: Callable[[], Credentials] | None,
+    *,
+    guess: bool,
 ) -> Access:
     import boto3  # noqa: PLC0415
     from botocore.session import Session  # noqa: PLC0415
@@ -280,14 +304,47 @@ def _from_chain(
             endpoint = None if _COMMERCIAL_ENDPOINT.fullmatch(url) else url
         if authorities is None and (path := core.get_config_variable("ca_bundle")):
             authorities = _read_authorities("ca_bundle of the AWS profile", path)
-        if region is None:
-            region = DEFAULT_REGION if endpoint else find_bucket_region(bucket, session=session)
+        guessed = region is None
+        if region is None and (endpoint or guess):
+            region = DEFAULT_REGION
+        elif region is None:
+            region = find_bucket_region(bucket, session=session)
 
+    source = "the job's role" if credentials else _source(found.method, core.profile)
     if credentials is None:
         credentials = functools.partial(_freeze, found, remote.name)
         credentials()  # what cannot be had is said now, not in the middle of a transfer
     find_region = functools.partial(find_bucket_region, bucket, session=session)
-    return Access(endpoint, region, credentials, authorities, None if endpoint else find_region)
+    return Access(
+        endpoint,
+        region,
+        credentials,
+        authorities,
+        None if endpoint else find_region,
+        source=source,
+        guessed=guessed,
+    )
+
+
+_SOURCES = {
+    "env": "environment variables",
+    "shared-credentials-file": "~/.aws/credentials",
+    "config-file": "~/.aws/config",
+    "assume-role": "an assumed role",
+    "assume-role-with-web-identity": "a web identity",
+    "sso": "SSO",
+    "login": "aws login",
+    "custom-process": "a process",
+    "container-role": "the container's role",
+    "iam-role": "the instance's role",
+}
+"""The links of botocore's chain by the names that it has for them."""
+
+
+def _source(method: str, profile: str | None) -> str:
+    """Say in words which link of the chain answered, and for which profile."""
+    words = _SOURCES.get(method, method)
+    return f"{words}, profile '{profile}'" if profile and method != "env" else words
 
 
 def _freeze(found: botocore.credentials.Credentials, name: str) -> Credentials:
@@ -310,7 +367,7 @@ def _asking(name: str) -> Iterator[None]:
         yield
     except ProfileNotFound as error:
         raise RemoteDenied(f"{name}: {error}", hint="aws configure list-profiles") from error
-    except (BotoCoreError, ClientError, *_TRUSTING) as error:
+    except (BotoCoreError, ClientError, *TRUSTING) as error:
         said = tell(error)
         sso = "sso" in said.lower()
         raise RemoteDenied(

@@ -30,7 +30,7 @@ def copy_file(source: str | Path, target: str, *, mode: int, directory: int | No
     try:
         writer = os.open(target, flags, mode, dir_fd=directory)
         try:
-            if not _clone(reader, writer):
+            if not clone(reader, writer):
                 _copy(reader, writer)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -51,7 +51,7 @@ def take(source: Path, writer: int, hasher: Hasher) -> None:
     try:
         if not stat.S_ISREG(os.fstat(reader).st_mode):
             raise OSError(errno.EINVAL, "is not a regular file", str(source))
-        if _clone(reader, writer):
+        if clone(reader, writer):
             hash_descriptor(writer, hasher)
             return
         while chunk := os.read(reader, _CHUNK):
@@ -63,7 +63,8 @@ def take(source: Path, writer: int, hasher: Hasher) -> None:
         os.close(reader)
 
 
-def _clone(reader: int, writer: int) -> bool:
+def clone(reader: int, writer: int) -> bool:
+    """Let two files share their blocks, if the file system can; tell whether it could."""
     try:
         fcntl.ioctl(writer, _FICLONE, reader)
     except OSError:

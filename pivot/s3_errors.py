@@ -25,6 +25,7 @@ _REGION = re.compile(
 )
 _NO_KEYS = re.compile(r"External AWS credential provider: (?:\w+: )?(.*)")
 _NO_CONNECTION = re.compile(r"kind: Connect\b")  # not of ConnectionReset
+_LACKS = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
 _REDIRECTED = "incorrectly configured region"  # obstore's words for a 301 without an address
 
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
@@ -54,6 +55,8 @@ class Answer:
     """Why there are no credentials any more."""
     unconfirmed: bool = False
     """A write was accepted without an ETag: Swift's way to say that another one was newer."""
+    lacks: str = ""
+    """The permission that is missing, where the service names it: AWS does."""
 
     @property
     def missing(self) -> bool:
@@ -63,7 +66,7 @@ class Answer:
     @property
     def denied(self) -> bool:
         """Refused, without a word against the credentials: perhaps for this object alone."""
-        told = self.code == _ARCHIVED or self._accuses_credentials
+        told = self.archived or self.accuses_credentials
         return self.status == 403 and not told  # noqa: PLR2004
 
     @property
@@ -92,7 +95,13 @@ class Answer:
         return self.code in _WRONG_REGION or self.status in {301, 307} or self.redirected
 
     @property
-    def _accuses_credentials(self) -> bool:
+    def archived(self) -> bool:
+        """The object is in a cold storage class."""
+        return self.code == _ARCHIVED
+
+    @property
+    def accuses_credentials(self) -> bool:
+        """The keys, or the clock with which they signed, are what is wrong."""
         return self.code in _EXPIRED | _UNKNOWN_KEY | _WRONG_SECRET | _CLOCK
 
 
@@ -103,6 +112,7 @@ def parse_answer(error: BaseException) -> Answer:
     code = _CODE.search(text)
     region = _REGION.search(text)
     no_keys = _NO_KEYS.search(text)
+    lacks = _LACKS.search(text)
     return Answer(
         int(status[1]) if status else 0,
         code[1] if code else "",
@@ -112,6 +122,7 @@ def parse_answer(error: BaseException) -> Answer:
         text=_plain(text) if status else _cause(str(error)),
         no_keys=no_keys[1] if no_keys else "",
         unconfirmed="MissingEtag" in str(error),
+        lacks=lacks[1] if lacks else "",
     )
 
 
@@ -157,7 +168,7 @@ def of_object(answer: Answer, url: str) -> PivotError:
             hint="the credentials lack the permission, or the object is missing and they lack "
             "s3:ListBucket, without which S3 says 403 for a missing object too",
         )
-    if answer.code == _ARCHIVED:
+    if answer.archived:
         return ObjectError("is archived in a cold storage class", hint="restore it first")
     fatal = not answer.connected or answer.code == "NoSuchBucket" or answer.wrong_region
     if fatal or _about_credentials(answer, url):
@@ -219,7 +230,8 @@ def _no_connection(answer: Answer, url: str) -> RemoteUnavailable:
 
 _CAUSES = {
     "dns error": "its name is not known",
-    "invalid peer certificate": "its certificate is not trusted (AWS_CA_BUNDLE names authorities)",
+    "InvalidCertificate": "its certificate is not trusted (AWS_CA_BUNDLE names authorities)",
+    "InvalidContentType": "it does not speak TLS: http:// instead of https://?",
     "Connection refused": "connection refused",
     "unsuccessful tunnel": "the proxy does not let us through",
     "TimedOut": "no answer in time",

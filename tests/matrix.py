@@ -51,7 +51,7 @@ began, also when it fails; after a power failure only the server can clean up. O
 bucket a lifecycle rule with `AbortIncompleteMultipartUpload`.
 
 A server of your own is named by `AWS_ENDPOINT_URL` or `remote_options.<name>.endpoint`, and its
-certificate authority, if nobody knows it, by `AWS_CA_BUNDLE`.
+certificate authority, if nobody knows it, by `AWS_CA_BUNDLE`. `pivot doctor` says what it lacks.
 """
 
 

@@ -33,6 +33,8 @@ def resolve(inputs: Inputs, event: Event) -> Inputs:
     if dry_run == "auto":
         about_request = event.pull_request is not None
         dry_run = "true" if inputs.command == "push" and about_request else "false"
+    if inputs.command == "doctor" and not event.trusted:
+        dry_run = "true"  # it would try to write
     return replace(inputs, on_miss=on_miss, on_no_credentials=on_none, dry_run=dry_run)
 
 

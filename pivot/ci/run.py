@@ -174,6 +174,7 @@ def _told(job: Job, answer: Answer, project: Project) -> Told:
         hints=tuple(dict.fromkeys(p.hint for p in answer.problems if p.hint)),
         project=_below(project.root, job.host.workspace),
         quiet=job.inputs.on_miss == "ignore",
+        verdict=answer.verdict,
     )
 
 

@@ -82,7 +82,8 @@ def _sentence(told: Told) -> str:
         said = plain(told.problems[0].message, longest=500) if told.problems else "no credentials"
         return f"Nothing was moved: {said}."
     took = f", in {told.seconds:.1f} s" if told.seconds else ""
-    facts = f"{', '.join(_facts(told)) or 'Nothing to do'}{took}."
+    said = plain(told.verdict, longest=500) or ", ".join(_facts(told)) or "Nothing to do"
+    facts = f"{said}{took}."
     if told.status is Status.FAILED:
         return f"Exit code {int(told.raw)}: {MEANINGS[told.raw]}. {facts}"
     return facts

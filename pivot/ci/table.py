@@ -50,9 +50,10 @@ INPUTS: tuple[Input, ...] = (
     Input(
         "command",
         "pull, push, fetch, checkout; status: what is there and what would run; verify: is every "
-        "object that the lock files name on the remote?",
+        "object that the lock files name on the remote? doctor: do pull and push work, and if not, "
+        "why?",
         Kind.ENUM,
-        choices=("pull", "push", "fetch", "checkout", "status", "verify"),
+        choices=("pull", "push", "fetch", "checkout", "status", "verify", "doctor"),
         required=True,
     ),
     Input(
@@ -64,7 +65,8 @@ INPUTS: tuple[Input, ...] = (
     Input("jobs", "Parallel transfers. Empty: remote.jobs of the project.", Kind.INTEGER),
     Input(
         "dry-run",
-        "true: only plan. auto: true for push in a pull request, else false.",
+        "true: only plan; doctor then writes nothing. auto: true for push in a pull request, else "
+        "false.",
         Kind.ENUM,
         "false",
         ("true", "false", "auto"),

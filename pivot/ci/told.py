@@ -105,3 +105,5 @@ class Told:
     project: str = ""
     quiet: bool = False
     """What is missing is not to be noted on lock files."""
+    verdict: str = ""
+    """What the command says in a sentence of its own."""

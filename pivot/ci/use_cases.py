@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 class Answer:
     """What a command came to; *lines* are what it says on the command line.
 
-    *status* is there where the command has a word of its own for it; *had* counts the objects
-    that are there now, and *proven* those that arrived and were checked by SHA-256.
+    *status* is there where the command has a word of its own for it, and *verdict* where it has a
+    sentence; *had* counts the objects that are there now, and *proven* those that arrived and were
+    checked by SHA-256.
     """
 
     lines: tuple[str, ...] = ()
@@ -48,6 +49,7 @@ class Answer:
     url: str = ""
     stages: tuple[StageState, ...] = ()
     runs: bool = False
+    verdict: str = ""
     to_run: tuple[str, ...] = ()
     ready: tuple[str, ...] = ()
 
@@ -56,6 +58,8 @@ def perform(session: Session, inputs: Inputs) -> Answer:
     """Carry out the command of *inputs*; raises what ends it before it began."""
     if inputs.command == "status":
         return _status(session, inputs)
+    if inputs.command == "doctor":
+        return _doctor(session, inputs)
     result = _move(session, inputs)
     transfers, _, _ = parts(result)
     outcome = describe(result)
@@ -125,4 +129,27 @@ def _status(session: Session, inputs: Inputs) -> Answer:
         runs=True,
         to_run=found.to_run,
         ready=found.ready,
+    )
+
+
+def _doctor(session: Session, inputs: Inputs) -> Answer:
+    from pivot.doctor.examine import Patient  # noqa: PLC0415  only for who asks
+    from pivot.doctor.report import doctor_text, verdict  # noqa: PLC0415  likewise
+
+    patient = Patient(
+        session.project.here,
+        session.environment,
+        session.meter,
+        credentials=session.credentials,
+        config=session.config,
+    )
+    found = api.doctor(patient, remote=inputs.remote, read_only=inputs.dry_run == "true")
+    return Answer(
+        lines=doctor_text(found).out,
+        problems=found.problems,
+        warnings=found.warnings,
+        status=Status.FAILED if found.problems else Status.COMPLETE,
+        remote=found.remote,
+        url=found.url,
+        verdict=verdict(found).capitalize(),
     )

@@ -30,6 +30,7 @@ _COMMANDS = {
     "checkout": "transfer",
     "status": "status",
     "verify": "status",
+    "doctor": "doctor",
     "track": "track",
     "config": "config",
     "remote": "remote",

@@ -37,6 +37,7 @@ SCHEMAS = {
     "stages": "list",
     "dag": "dag",
     "status": "status",
+    "doctor": "doctor",
     "ci-report": "pivot-ci, its report",
     "differences": "params diff, metrics diff",
     "metrics": "metrics show",

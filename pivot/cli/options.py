@@ -101,7 +101,7 @@ class Common:
             config,
             os.environ,
             choose_jobs(config, jobs),
-            self._meter(),
+            self.meter(),
             max_size=max_size,
             integrity=policy,
         )
@@ -130,7 +130,8 @@ class Common:
         else:
             self.say(text)
 
-    def _meter(self) -> Meter:
+    def meter(self) -> Meter:
+        """Choose who shows how far it is."""
         from pivot.progress import BarMeter, LineMeter, VerboseMeter  # noqa: PLC0415
 
         if self.quiet:

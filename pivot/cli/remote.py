@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pivot import iam
 from pivot.cli.options import EXIT_CODES, Common, common_options, complete_remotes, json_option
 from pivot.errors import UsageError
 from pivot.keys import OPTIONS, Level, parse_setting
+from pivot.remote_url import FolderUrl, parse_remote_url
 from pivot.report import dump, printable
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ def remote() -> None:
       pivot remote add nas file:///mnt/nas/pivot-cache
       pivot remote default origin
       pivot remote list
+      pivot remote policy origin --role main
     """
 
 
@@ -129,6 +132,43 @@ def default(common: Common, *, name: str, as_json: bool) -> None:
     set_key(project.config, "default_remote", name)
     text = f"Set default remote to '{name}'"
     common.answer(text, "remote default", _change({"default_remote": name}), as_json=as_json)
+
+
+@remote.command(epilog=EXIT_CODES)
+@_NAME
+@click.option(
+    "--role",
+    type=click.Choice([str(role) for role in iam.Role]),
+    required=True,
+    help="Who is to have it.",
+)
+@click.option("--kms-key", metavar="ARN", default="", help="Of the KMS key that encrypts objects.")
+@common_options
+def policy(common: Common, *, name: str, role: str, kms_key: str) -> None:
+    """Print the least that AWS has to allow for the remote NAME, as a policy to paste.
+
+    \b
+    Roles:
+      pull-request  list and read: pull, fetch, verify, status
+      main          write as well, and not delete: push
+      gc            delete as well, and see old versions
+
+    Nothing is asked and nothing is changed.
+
+    \b
+    Examples:
+      pivot remote policy origin --role pull-request > read.json
+      pivot remote policy origin --role main > write.json
+    """
+    settings = common.config(common.project()).remote(name)
+    url = parse_remote_url(settings.url)
+    if isinstance(url, FolderUrl):
+        raise UsageError(
+            f"Remote '{name}' is a folder, which no policy of AWS is about",
+            hint=f"who may write there is up to its owner: ls -ld {url.path}",
+        )
+    tree = iam.policy(url, iam.Role(role), region=settings.region, kms_key=kms_key)
+    click.echo(dump(tree))
 
 
 def _change(settings: Mapping[str, str | None]) -> dict[str, Json]:

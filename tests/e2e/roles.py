@@ -1,33 +1,47 @@
-"""The two roles of the README, for SeaweedFS, which judges by the same documents."""
+"""The roles of `pivot remote policy`, for SeaweedFS, which judges by the same documents.
+
+Two of them are those of the README.
+"""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
+from pivot.iam import Role, policy
+from pivot.remote_url import S3Url
 from tests.servers.identity import Issuer
 from tests.snippets import document
 
 GITHUB = "token.actions.githubusercontent.com"
 PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{GITHUB}"
-READ, WRITE = (f"arn:aws:iam::111122223333:role/pivot-{name}" for name in ("read", "write"))
+READ, WRITE, CLEAN = (
+    f"arn:aws:iam::111122223333:role/pivot-{name}" for name in ("read", "write", "clean")
+)
 BUCKET, PREFIX = "my-bucket", "pivot-cache"
+_ROLES = {
+    READ: ("read", Role.PULL_REQUEST, "trust-read.json"),
+    WRITE: ("write", Role.MAIN, "trust-write.json"),
+    CLEAN: ("clean", Role.GC, "trust-write.json"),
+}
 
 
 def roles(issuer: Issuer) -> dict[str, object]:
-    """Configure its IAM with the page's policies; *issuer* stands for GitHub."""
-    names = ("read", "write")
+    """Configure its IAM with what is printed and the page's trust; *issuer* stands for GitHub."""
     return issuer.roles("1h") | {
         "roles": [
             {
                 "roleName": f"pivot-{name}",
-                "roleArn": READ if name == "read" else WRITE,
-                "trustPolicy": _translated(document(f"trust-{name}.json")),
+                "roleArn": arn,
+                "trustPolicy": _translated(document(trust)),
                 "attachedPolicies": [name],
             }
-            for name in names
+            for arn, (name, _, trust) in _ROLES.items()
         ],
-        "policies": [{"name": name, "document": document(f"{name}.json")} for name in names],
+        "policies": [
+            {"name": name, "document": policy(S3Url(BUCKET, PREFIX), role)}
+            for name, role, _ in _ROLES.values()
+        ],
     }
 
 

@@ -1,4 +1,7 @@
-"""The policies of the README suffice, and allow no more, where they are really enforced."""
+"""The policies that are printed suffice, and allow no more, where they are really enforced.
+
+Two of them are in the README: tests/unit/test_iam.py holds them equal.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from botocore.exceptions import ClientError
 from tests import buckets
 from tests.conftest import Command
 from tests.e2e.ci import Runner, Step
-from tests.e2e.roles import BUCKET, PREFIX, READ, WRITE, roles
+from tests.e2e.roles import BUCKET, CLEAN, PREFIX, READ, WRITE, roles
 from tests.e2e.weather import OBJECTS, make_project, without_cache
 from tests.projects import Content
 from tests.servers import S3Server, fault_proxy, seaweedfs
@@ -58,9 +61,9 @@ class Job:
         self._issuer = issuer
         self._cloud = cloud
 
-    def __call__(self, command: str, project: Path, role: str, subject: str) -> Step:
+    def __call__(self, command: str, project: Path, role: str, subject: str, **inputs: str) -> Step:
         run = self._runner(project, subject, self._cloud.url)
-        return run(command, role_to_assume=role, aws_region="us-east-1")
+        return run(command, role_to_assume=role, aws_region="us-east-1", **inputs)
 
     def start(
         self, command: str, project: Path, role: str, subject: str, url: str
@@ -223,6 +226,13 @@ FORBIDDEN: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("get_object", {"Key": "elsewhere"}),
         ("put_object", {"Bucket": "other-bucket", "Key": KEY, "Body": b"x"}),
     ],
+    CLEAN: [
+        ("delete_object", {"Key": "elsewhere"}),
+        ("put_object", {"Key": "elsewhere", "Body": b"x"}),
+        ("get_object", {"Key": "elsewhere"}),
+        ("list_objects_v2", {"Prefix": "elsewhere"}),
+        ("delete_object", {"Bucket": "other-bucket", "Key": KEY}),
+    ],
 }
 
 
@@ -242,6 +252,39 @@ def test_nothing_else_is_allowed(role: str, issuer: Issuer, cloud: S3Server) -> 
                 getattr(s3, call)(**{"Bucket": BUCKET, **arguments})
 
     assert buckets.contents(cloud, BUCKET) == {KEY: b"theirs", "elsewhere": b"theirs"}
+
+
+DIAGNOSES = {
+    READ: ("4", "pull works, push does not work", []),
+    WRITE: ("0", "pull works, push works", [f"{PREFIX}/doctor/left"]),
+    CLEAN: ("0", "pull works, push works", []),
+}
+
+
+@pytest.mark.parametrize("role", DIAGNOSES, ids=lambda role: role.rpartition("/")[2])
+def test_the_doctor_says_what_each_role_may(role: str, job: Job, cloud: S3Server) -> None:
+    code, verdict, left = DIAGNOSES[role]
+    project = job.project("project")
+
+    times = 2 if left else 1  # what stays is one object, however often somebody asks
+
+    for step in [job("doctor", project, role, MAIN) for _ in range(times)]:
+        assert (step.outputs["exit-code"], step.code) == (code, int(code)), step.everything
+        assert step.outputs["status"] == ("complete" if code == "0" else "failed")
+        assert f"'origin': {verdict}\n" in step.log
+        assert verdict.capitalize() in step.summary
+        assert "identity       arn:aws:sts::" in step.log
+        refused = "as is right for all who do not collect garbage" in step.log
+        assert refused == (role != CLEAN)
+    assert buckets.keys(cloud, BUCKET) == left
+
+
+def test_the_doctor_writes_nothing_in_a_dry_run(job: Job, cloud: S3Server) -> None:
+    step = job("doctor", job.project("project"), READ, REQUEST, dry_run="true")
+
+    assert (step.code, step.outputs["status"]) == (0, "complete"), step.everything
+    assert "push was not tried" in step.summary
+    assert buckets.keys(cloud, BUCKET) == []
 
 
 def test_a_project_without_objects_asks_for_nothing(job: Job, pivot: Command) -> None:

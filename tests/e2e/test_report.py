@@ -187,6 +187,7 @@ def test_a_list_that_cannot_be_made_reports_why(
         "dag",
         "pipeline",
         "status",
+        "doctor",
         "ci-report",
     ],
 )

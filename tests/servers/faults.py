@@ -92,6 +92,8 @@ class FaultProxy:
         """Answer 501 NotImplemented to a PUT with If-None-Match."""
         self.stall = False
         """Take requests and never answer them."""
+        self.ahead = 0.0
+        """Let the server's clock be so many seconds ahead."""
         self.delay = 0.0
         """Wait so many seconds before each request goes on."""
         self.rate = math.inf
@@ -190,6 +192,8 @@ class FaultProxy:
 
     def after(self, request: Request, status: int, length: int) -> Refusal | Damage | None:
         """Decide on the server's answer; an empty body cannot be damaged and uses up no fault."""
+        if self.ahead:
+            return Damage(ahead=self.ahead)
         if kind_of(request.method, request.target) != "object":
             return None
         missing = status == 404 and request.method in {"GET", "HEAD"}

@@ -39,7 +39,8 @@ class Damage:
     """How to change a body: announce fewer bytes, send fewer than announced, flip the bits of one.
 
     Each is an offset in the body or, when None, leaves that aspect alone. After fewer bytes than
-    announced there is silence for *hold* seconds. No more than *rate* bytes go out in a second.
+    announced there is silence for *hold* seconds. No more than *rate* bytes go out in a second. The
+    server's clock is made to be *ahead*.
     """
 
     announce: int | None = None
@@ -47,6 +48,7 @@ class Damage:
     flip: int | None = None
     hold: float = 0
     rate: float = math.inf
+    ahead: float = 0
 
 
 class Policy(Protocol):

@@ -8,6 +8,7 @@ import socket
 import struct
 import sys
 import threading
+from email.utils import formatdate, parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, NoReturn
 
@@ -158,7 +159,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response_only(response.status, response.reason)
         for name, value in response.getheaders():
             if name.lower() not in HOP:
-                self.send_header(name, _shortened(name, value, damage.announce))
+                told = _shifted(name, value, damage.ahead)
+                self.send_header(name, _shortened(name, told, damage.announce))
         chunked = response.chunked
         if chunked:
             self.send_header("Transfer-Encoding", "chunked")
@@ -199,6 +201,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.close()
         self.connection.close()
         raise ConnectionResetError("on order")
+
+
+def _shifted(name: str, value: str, seconds: float) -> str:
+    """Make a header that tells the time tell another."""
+    if not seconds or name.lower() != "date":
+        return value
+    return formatdate(parsedate_to_datetime(value).timestamp() + seconds, usegmt=True)
 
 
 def _shortened(name: str, value: str, length: int | None) -> str:

@@ -135,7 +135,7 @@ def test_all_mistakes_are_listed_at_once() -> None:
         summary="perhaps",
         comment="loud",
     ) == (
-        "command: must be pull, push, fetch, checkout, status or verify, not 'pul'",
+        "command: must be pull, push, fetch, checkout, status, verify or doctor, not 'pul'",
         "jobs: must be a whole number of at least 1, not '0'",
         "dry-run: must be true, false or auto, not 'maybe'",
         "checkout-mode: must be symlink, hardlink or copy, not 'reflink'",
@@ -155,7 +155,8 @@ def test_all_mistakes_are_listed_at_once() -> None:
 def test_a_command_is_required() -> None:
     inputs, problems = read_inputs({})
     assert inputs is None
-    assert problems == ("command: is required: pull, push, fetch, checkout, status or verify",)
+    choices = "pull, push, fetch, checkout, status, verify or doctor"
+    assert problems == (f"command: is required: {choices}",)
 
 
 def test_an_input_that_there_is_not_is_named() -> None:

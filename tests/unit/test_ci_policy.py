@@ -18,7 +18,7 @@ REQUEST = Event("pull_request", trusted=True, reason="a branch of this repositor
 FORK = Event(
     "pull_request", trusted=False, reason="the pull request is from a fork", pull_request=8
 )
-COMMANDS = ("pull", "push", "fetch", "checkout", "status", "verify")
+COMMANDS = ("pull", "push", "fetch", "checkout", "status", "verify", "doctor")
 
 
 def config(**settings: Setting) -> Config:
@@ -58,6 +58,12 @@ def test_a_stranger_may_do_anything_but_push(command: str) -> None:
     assert refuses(Inputs(command), FORK) == (command == "push")
     assert not refuses(Inputs(command), REQUEST)
     assert refuses(Inputs("push", dry_run="true"), FORK)
+
+
+def test_for_a_stranger_the_doctor_writes_nothing() -> None:
+    assert resolve(Inputs("doctor"), FORK).dry_run == "true"
+    assert resolve(Inputs("doctor", dry_run="false"), FORK).dry_run == "true"
+    assert resolve(Inputs("doctor"), REQUEST).dry_run == "false"
 
 
 def test_inputs_stand_above_the_configuration() -> None:

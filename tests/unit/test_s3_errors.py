@@ -298,3 +298,15 @@ def test_a_key_that_is_no_path_makes_a_listing_useless(server: Scripted) -> None
         list(obstore.list(store_at(server.server_port)))
 
     assert signs(parse_answer(caught.value)) == {"unlistable", "passing"}
+
+
+def test_a_permission_that_the_service_names_is_heard(server: Scripted) -> None:
+    said = "User: arn:aws:iam::1:user/ana is not authorized to perform: kms:Decrypt on resource: x"
+    server.answer = (403, XML.format(code="AccessDenied", more="").replace("Something", said))
+    with pytest.raises(BaseError) as caught:
+        obstore.get(store_at(server.server_port), "files/ab/x")
+
+    answer = parse_answer(caught.value)
+
+    assert (answer.lacks, answer.denied) == ("kms:Decrypt", True)
+    assert answer_of(server, 403, "AccessDenied").lacks == ""
