@@ -13,6 +13,8 @@ from pivot.doctor.answers import (
     credentials_seen,
     judge_checksum,
     judge_clock,
+    judge_condition,
+    judge_encryption,
     judge_identity,
     judge_region,
 )
@@ -26,8 +28,11 @@ from pivot.doctor.checks import (
     probes_there,
     skipped,
 )
+from pivot.doctor.grants import Grants
 from pivot.doctor.report import doctor_json, doctor_text
-from pivot.errors import ExitCode
+from pivot.errors import ExitCode, RemoteUnavailable
+from pivot.remote_url import S3Url
+from pivot.s3_errors import Answer
 from pivot.schema import schema_text
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp()
@@ -154,6 +159,70 @@ def test_a_checksum_is_refused_or_not_noticed() -> None:
     )
     assert "not noticed" in judge_checksum(None, Refused(403, "no")).seen
     assert judge_checksum(Refused(501, "NotImplemented"), kept).state is State.OK
+
+
+def answer(status: int, code: str = "", *, lacks: str = "", text: str = "") -> Answer:
+    return Answer(status, code, "", connected=True, redirected=False, text=text, lacks=lacks)
+
+
+GRANTS = Grants("origin", S3Url("b", "p"), "eu-west-1", "s3://b/p")
+
+
+def test_a_refusal_is_about_what_was_tried_unless_the_service_says_more() -> None:
+    plain = GRANTS.judge("get", answer(403, "AccessDenied"), "s3:GetObject", "may read")
+    told = GRANTS.judge("put", answer(403, lacks="kms:GenerateDataKey"), "s3:PutObject", "may")
+
+    assert plain.permission == "s3:GetObject on arn:aws:s3:::b/p/*"
+    assert plain.cure == "a policy to paste: pivot remote policy origin --role pull-request"
+    assert told.permission == "kms:GenerateDataKey on the KMS key of the bucket"
+    assert told.cure.endswith("--role main --kms-key ARN")
+    assert plain.code is told.code is ExitCode.DENIED
+
+
+def test_what_is_no_refusal_is_none() -> None:
+    assert GRANTS.judge("get", None, "s3:GetObject", "may read").seen == "may read"
+    cold = GRANTS.judge("get", answer(403, "InvalidObjectState"), "s3:GetObject", "may read")
+    assert cold.state is State.WARNING
+    with pytest.raises(RemoteUnavailable):
+        GRANTS.judge("put", answer(503, "SlowDown"), "s3:PutObject", "may write")
+
+
+def test_who_may_not_list_is_warned() -> None:
+    strange = answer(0, text="an object with invalid path")
+
+    assert GRANTS.judge_list(("files/aa/b",)).seen == "may list"
+    assert GRANTS.judge_list(()).state is State.OK
+    assert (
+        GRANTS.judge_list(answer(403)).permission
+        == "s3:ListBucket on arn:aws:s3:::b, s3:prefix p/*"
+    )
+    assert "cannot be listed" in GRANTS.judge_list(strange).seen
+
+
+def test_a_deletion_may_be_refused_and_may_not_be_known() -> None:
+    done = GRANTS.judge_delete(None, "doctor/1", 2)
+    refused = GRANTS.judge_delete(Refused(403, "AccessDenied"), "doctor/left", 0)
+    unknown = GRANTS.judge_delete(Refused(0, "no answer"), "doctor/1", 0)
+    abort = GRANTS.judge_abort(Refused(403, "AccessDenied"))
+
+    assert done.seen == "may delete: nothing is left of this; 2 of runs that were killed as well"
+    assert (refused.state, unknown.state, abort.state) == (State.OK, State.WARNING, State.WARNING)
+    assert refused.permission == "s3:DeleteObject on arn:aws:s3:::b/p/*"
+    assert "doctor/1 may stay" in unknown.seen
+    assert abort.permission == "s3:AbortMultipartUpload on arn:aws:s3:::b/p/*"
+
+
+def test_a_second_write_is_refused_or_replaces_the_first() -> None:
+    assert judge_condition(answer(412), known=True).state is State.OK
+    assert "replaces the first" in judge_condition(None, known=True).seen
+    for found in (judge_condition(None, known=False), judge_condition(answer(501), known=True)):
+        assert found.seen == "the service does not know If-None-Match"
+
+
+def test_an_encryption_is_named_with_its_key() -> None:
+    assert judge_encryption(Kept("aws:kms", "arn:1", ())).seen == "aws:kms by arn:1"
+    assert judge_encryption(Kept("", "", ())).seen == "the service tells of none"
+    assert judge_encryption(Refused(403, "no")).state is State.OK
 
 
 def diagnosis(*failed: str, read_only: bool = False, kind: Kind = Kind.S3) -> Diagnosis:
