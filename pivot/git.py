@@ -6,10 +6,10 @@ import difflib
 import os
 import re
 import subprocess
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from pivot.documents import MAX_BYTES
-from pivot.errors import InvalidDocument, PivotError, UsageError
+from pivot.errors import PivotError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,30 +56,13 @@ def ignored_paths(root: Path, paths: Iterable[str]) -> set[str]:
     return set(_names(_checked(done, "cannot say what it ignores")))
 
 
-class Snapshot:
-    """The files of one commit below the project's root; use it in a `with` statement.
+class Objects:
+    """Whatever a repository has by name, read by one process of git; use it in a `with` statement.
 
-    *commit* is its full name; *files* are paths from the root, each with its object; *others* are
-    symlinks and submodules, which are no files. One process of git gives all contents.
+    Safe from one thread at a time.
     """
 
-    def __init__(self, root: Path, revision: str) -> None:
-        """Find *revision*: a commit, branch, tag, or what else git understands.
-
-        Raises `UsageError` for one that there is not, `PivotError` when git cannot tell.
-        """
-        self.commit = _resolve(root, revision)
-        self.files: dict[str, str] = {}
-        others: set[str] = set()
-        done = _run(root, "ls-tree", "-r", "-z", self.commit)
-        for entry in _names(_checked(done, f"cannot list the files of '{revision}'")):
-            about, _, path = entry.partition("\t")
-            mode, _, name = about.split(" ")
-            if mode.startswith("100"):
-                self.files[path] = name
-            else:
-                others.add(path)
-        self.others = frozenset(others)
+    def __init__(self, root: Path) -> None:
         self._root = root
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -95,36 +78,29 @@ class Snapshot:
         if self._process is not None:
             self._process.__exit__(kind, error, trace)
 
-    def read(self, path: str) -> bytes | None:
-        """Read a file; `None` where the commit has none at *path*.
+    def read(self, name: str, kind: str, place: str) -> bytes:
+        """Read the object *name*, which is of this *kind*; *place* is how an error calls it.
 
-        Raises `InvalidDocument` for what is too large, or is at or behind a symlink or submodule,
-        and `PivotError` when git cannot give it.
+        Of one that is too large no more comes than shows that it is. Raises `PivotError` when git
+        cannot give it.
         """
-        if path not in self.files:
-            names = path.split("/")
-            if any("/".join(names[:end]) in self.others for end in range(1, len(names) + 1)):
-                raise InvalidDocument(path, ["is a symlink or submodule, which is not followed"])
-            return None
         if self._process is None:
             self._process = _start(self._root, "cat-file", "--batch")
         ask, answer = self._process.stdin, self._process.stdout
         assert ask is not None  # noqa: S101  both are pipes
         assert answer is not None  # noqa: S101
         try:
-            ask.write(f"{self.files[path]}\n".encode())
+            ask.write(f"{name}\n".encode())
             ask.flush()
-            size = re.fullmatch(rb"[0-9a-f]+ blob ([0-9]+)\n", answer.readline())
+            size = re.fullmatch(rf"[0-9a-f]+ {kind} ([0-9]+)\n".encode(), answer.readline())
             data = _take(answer, int(size[1])) if size else None
         except OSError as error:
-            raise self._failed(path) from error
+            raise self._failed(place) from error
         if data is None:
-            raise self._failed(path)
-        if len(data) > MAX_BYTES:
-            raise InvalidDocument(path, [f"is larger than {MAX_BYTES // 2**20} MiB"])
+            raise self._failed(place)
         return data
 
-    def _failed(self, path: str) -> PivotError:
+    def _failed(self, place: str) -> PivotError:
         """Say why there was no answer: git has ended, or goes on without the object."""
         said = b""
         if self._process is not None:
@@ -133,7 +109,7 @@ class Snapshot:
             self._process = None
         reason = _first_line(said) or "the object is missing"
         return PivotError(
-            f"git cannot give {path} of {self.commit[:12]}: {reason}",
+            f"git cannot give {place}: {reason}",
             hint="'git fsck' tells what the repository lacks",
         )
 
@@ -147,13 +123,12 @@ def _take(answer: IO[bytes], size: int) -> bytes | None:
     return data if not left else None
 
 
-def _resolve(root: Path, revision: str) -> str:
-    """Name the commit that *revision* is."""
-    if not is_in_repository(root):
-        raise UsageError(
-            f"{root} is not in a git repository, so there is no revision to compare with",
-            hint="'git init' and a commit make it one",
-        )
+def resolve(root: Path, revision: str) -> str:
+    """Name the commit that *revision* is: a commit, branch, tag, or what else git understands.
+
+    Raises `UsageError` for one that there is not, `PivotError` when git cannot tell.
+    """
+    check_repository(root)
     if not revision or revision.startswith("-") or "\0" in revision:
         raise UsageError(f"'{revision}' cannot be a revision")
     if ".." in revision:
@@ -168,6 +143,15 @@ def _resolve(root: Path, revision: str) -> str:
     raise _unknown(root, revision)
 
 
+def check_repository(root: Path) -> None:
+    """Raise `UsageError` when *root* is in no git repository."""
+    if not is_in_repository(root):
+        raise UsageError(
+            f"{root} is not in a git repository, so there is no revision of it",
+            hint="'git init' and a commit make it one",
+        )
+
+
 def _verify(root: Path, revision: str) -> str | None:
     done = _run(root, "rev-parse", "--verify", "--quiet", revision)
     if done.returncode == _NO_SUCH_NAME and not done.stderr:
@@ -178,7 +162,7 @@ def _verify(root: Path, revision: str) -> str | None:
 def _unknown(root: Path, revision: str) -> UsageError:
     """Say that there is no such revision, and which may be meant."""
     if _verify(root, "HEAD") is None and revision.startswith(("HEAD", "@")):
-        return UsageError("There is no commit yet to compare with", hint="commit, then try again")
+        return UsageError("There is no commit yet", hint="commit, then try again")
     others = [name for name in ("HEAD", *list_branches(root)) if not revision.startswith(name)]
     near = difflib.get_close_matches(revision, others, n=1)
     hint = f"did you mean '{near[0]}'?" if near else "'git log --all' shows what there is"
@@ -218,6 +202,39 @@ def list_branches(root: Path) -> list[str]:
     """List the names of branches, also of other repositories, and tags; raises `PivotError`."""
     listed = _run(root, "for-each-ref", "--format=%(refname:short)")
     return _checked(listed, "cannot list its branches").decode(errors="replace").split()
+
+
+def list_files(root: Path, commit: str) -> list[tuple[str, str, str]]:
+    """List mode, object and path of all that *commit* has below *root*; raises `PivotError`."""
+    done = _run(root, "ls-tree", "-r", "-z", commit)
+    listed: list[tuple[str, str, str]] = []
+    for entry in _names(_checked(done, f"cannot list the files of '{commit}'")):
+        about, _, path = entry.partition("\t")
+        mode, _, name = about.split(" ")
+        listed.append((mode, name, path))
+    return listed
+
+
+class Told(NamedTuple):
+    """What git printed, and the lines in which it warned of something."""
+
+    data: bytes
+    warnings: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """As text, in which names that are none come back as they were."""
+        return self.data.decode(errors="surrogateescape")
+
+
+def ask(root: Path, what: str, *arguments: str, given: bytes | None = None, hint: str = "") -> Told:
+    """Ask git at *root*; *what* says what it could not do. Raises `PivotError`, with *hint*."""
+    done = _run(root, *arguments, given=given)
+    try:
+        data = _checked(done, what)
+    except PivotError as error:
+        raise PivotError(error.message, hint=hint) from error
+    return Told(data, tuple(done.stderr.decode(errors="replace").strip().splitlines()))
 
 
 def is_in_repository(root: Path) -> bool:

@@ -17,8 +17,9 @@ from pivot.targets import Reference, References
 from pivot.tracked import Tracked, load_tracked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+    from pivot.pipeline.file import Reader
 
 
 @frozen
@@ -85,14 +86,50 @@ def load_documents(
     left out. Raises `InvalidDocument`, `UnsafePath`, `LocalError`, and `PivotError` when git must
     say which outputs of the oldest lock files are cached, and cannot.
     """
+    root = project.root
     found = find_documents(project)
-    locks = [load_lock(path, project.root, dependencies=dependencies) for path in found.locks]
-    tracked = tuple(load_tracked(path, project.root) for path in found.tracked)
+    locks = [load_lock(path, root, dependencies=dependencies) for path in found.locks]
+    tracked = [load_tracked(path, root) for path in found.tracked]
+
+    def read(path: str) -> bytes | None:
+        return (root / path).read_bytes() if (root / path).is_file() else None
+
+    return join_documents(
+        found,
+        [path.relative_to(root).as_posix() for path in found.pipelines],
+        locks,
+        tracked,
+        read=read,
+        in_git=lambda paths: tracked_paths(root, paths),
+        ledger=(lambda path: load_ledger(root, path)) if sums else None,
+    )
+
+
+def join_documents(
+    paths: DocumentPaths,
+    pipelines: Sequence[str],
+    locks: Sequence[StageLock],
+    tracked: Iterable[Tracked],
+    *,
+    read: Reader,
+    in_git: Callable[[Iterable[str]], Collection[str]],
+    ledger: Callable[[str], Ledger] | None,
+) -> Documents:
+    """Make one of documents that were read, of the workspace or of a commit; see `load_documents`.
+
+    *read* gives the content of the *pipelines* and what they name, *in_git* says which of some
+    paths git has, and *ledger* reads one.
+    """
     doubtful = [output.path for lock in locks for output in lock.undecided]
-    in_git = frozenset(tracked_paths(project.root, doubtful))
-    kept = _without_orphans(locks, found.pipelines, project.root)
-    ledgers = _load_ledgers(project.root, [*kept, *tracked]) if sums else {}
-    return Documents(found, tuple(kept), tracked, in_git, ledgers)
+    known = frozenset(in_git(doubtful)) if doubtful else frozenset()
+    kept = _without_orphans(locks, pipelines, read)
+    data = tuple(tracked)
+    ledgers = {}
+    if ledger is not None:
+        documents = [*(lock.document for lock in kept), *(each.document for each in data)]
+        names = sorted({ledger_path(document) for document in documents})
+        ledgers = {name: found for name in names if (found := ledger(name))}
+    return Documents(paths, tuple(kept), data, known, ledgers)
 
 
 def load_references(project: Project) -> References:
@@ -100,14 +137,8 @@ def load_references(project: Project) -> References:
     return load_documents(project, sums=True).references
 
 
-def _load_ledgers(root: Path, documents: Iterable[StageLock | Tracked]) -> dict[str, Ledger]:
-    paths = {ledger_path(document.document) for document in documents}
-    ledgers = {path: load_ledger(root, path) for path in sorted(paths)}
-    return {path: ledger for path, ledger in ledgers.items() if ledger}
-
-
 def _without_orphans(
-    locks: Sequence[StageLock], pipelines: Iterable[Path], root: Path
+    locks: Sequence[StageLock], pipelines: Iterable[str], read: Reader
 ) -> Sequence[StageLock]:
     """Drop a lock that disagrees with another, if the pipeline knows the other's stage alone.
 
@@ -118,7 +149,7 @@ def _without_orphans(
     disputed = _disputed(locks)
     if not disputed:
         return locks
-    names = _stage_names(pipelines, root)
+    names = _stage_names(pipelines, read)
     whole = {lock.stage for lock in locks if lock.stage in names}
     known = whole or {lock.stage for lock in locks if lock.stage.partition("@")[0] in names}
     return [
@@ -131,22 +162,18 @@ def _without_orphans(
     ]
 
 
-def _stage_names(pipelines: Iterable[Path], root: Path) -> set[str]:
+def _stage_names(documents: Iterable[str], read: Reader) -> set[str]:
     """Name all stages; of files that are not right, without the values of a matrix."""
     from pivot.pipeline import load_pipeline  # noqa: PLC0415  needed on such bad days alone
     from pivot.pipeline.file import stage_names  # noqa: PLC0415
 
-    def read(path: str) -> bytes | None:
-        return (root / path).read_bytes() if (root / path).is_file() else None
-
-    documents = [path.relative_to(root).as_posix() for path in pipelines]
     try:
         return set(load_pipeline(documents, read).stages)
     except (OSError, PivotError):
         pass
     try:
         return {name for path in documents for name in stage_names(read(path) or b"", path)}
-    except OSError:
+    except (OSError, PivotError):
         return set()
 
 

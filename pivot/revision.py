@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from pivot.documents import read_document
 from pivot.errors import InvalidDocument, local_error
 from pivot.frozen import frozen
-from pivot.git import Snapshot, tracked_paths
+from pivot.git import tracked_paths
 from pivot.project import NEVER_ENTERED, PIPELINE, find_documents
+from pivot.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -14,6 +14,7 @@ from pivot.objects import Directory
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pivot.documents import Value
     from pivot.objects import Output
     from pivot.values import Typed
 
@@ -35,8 +36,12 @@ def load_tracked(path: Path, root: Path) -> Tracked:
 
     Raises `InvalidDocument`, `UnsafePath`, `LocalError`.
     """
-    document = path.relative_to(root).as_posix()
-    tree = mapping(load_yaml(path), document)
+    return parse_tracked(load_yaml(path), path.relative_to(root).as_posix())
+
+
+def parse_tracked(content: Value, document: str) -> Tracked:
+    """Take *content* as that of the `.pvt` file *document*; see `load_tracked`."""
+    tree = mapping(content, document)
     problems = [f"unknown key {key!r}" for key in tree if key not in _KEYS]
     name = tree.get("path")
     if not isinstance(name, str) or not name:

@@ -328,7 +328,7 @@ def test_without_a_commit_there_is_nothing_to_compare_with(empty: Repository) ->
     done = empty.run("params", "diff")
 
     assert (done.code, done.out) == (2, "")
-    assert done.err.startswith("Error: There is no commit yet to compare with\n")
+    assert done.err.startswith("Error: There is no commit yet\n")
     assert empty.run("metrics", "show").code == 0
 
 

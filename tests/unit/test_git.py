@@ -10,7 +10,8 @@ import pytest
 
 from pivot.documents import MAX_BYTES
 from pivot.errors import InvalidDocument, PivotError, UsageError
-from pivot.git import Snapshot, tracked_paths
+from pivot.git import tracked_paths
+from pivot.snapshot import Snapshot
 from tests.unit.values import write
 
 ODD = [
