@@ -8,7 +8,7 @@ Where things are, lower layers first (a module imports only from layers below it
   `lockfile`, `lock_writer`, `ledger`, `tracked`, `gitignore`, `git`,
   `refs`, `snapshot`
 - pipelines: `stage`, `parameters`, `fingerprint`, and `pipeline`, a package: files to one graph
-- decisions, all pure: `targets`, `plan`, `listing`
+- decisions, all pure: `globs`, `targets`, `plan`, `listing`
 - effects: `references`, `history`, `crew`, `ahead`, `transfer`, `scratch` and `partials`
   (by `owner`), `proofs`, `cache` (with `arrivals` and `durable`), `tree`, `workspace`, `copying`, `placement`,
   `exchange`, `observer`, `remembered`, `remote` (its kinds: `folder`; `s3`, with `s3_stat`,

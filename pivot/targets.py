@@ -5,13 +5,16 @@ from __future__ import annotations
 import difflib
 import os
 from dataclasses import field, replace
+from glob import escape
 from typing import TYPE_CHECKING
 
 from pivot.errors import IntegrityError, UsageError
 from pivot.frozen import frozen
+from pivot.globs import compile_glob, is_glob
 from pivot.objects import Digest, Directory, File, Output, Sha256, files_of
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
 
@@ -70,29 +73,37 @@ def select(
     """Choose what *targets* name, seen from *here* below *root*; without targets, everything.
 
     A target is a stage, all stages of a matrix, the unique end of a stage's name, or a path: an
-    output, something inside or above outputs, a `.pvt` or a lock file. Raises `UsageError` that
-    names every unknown one, and `IntegrityError` when two documents say different things of one
-    path.
+    output, something inside or above outputs, a `.pvt` or a lock file; or a pattern of such, see
+    `globs`. Raises `UsageError` that names every unknown one, and `IntegrityError` when two
+    documents say different things of one path.
     """
+    return _without_conflicts(choose(references, targets, here=here, root=root))
+
+
+def choose(
+    references: References, targets: Sequence[str], *, here: str = "", root: str = ""
+) -> Sequence[Reference]:
+    """Choose as `select` does, of documents that may well contradict each other."""
     if not targets:
-        return _without_conflicts(references.entries)
+        return references.entries
     chosen: list[Reference] = []
     problems: list[str] = []
     for target in targets:
         try:
-            chosen += _resolve(references, target, _project_path(target, here, root))
+            pattern = _project_path(target, escape(here), root) if is_glob(target) else ""
+            chosen += _resolve(references, target, _project_path(target, here, root), pattern)
         except UsageError as error:
             problems.append(f"{error.message}{f' ({error.hint})' if error.hint else ''}")
     if problems:
         raise UsageError(
             "; ".join(problems),
-            hint="a target is a stage, an output or a directory with outputs; "
-            "without targets, everything is meant",
+            hint="a target is a stage, an output, a directory with outputs or a pattern such as "
+            "'data/*.csv'; without targets, everything is meant",
         )
-    return _without_conflicts(chosen)
+    return chosen
 
 
-def _resolve(references: References, target: str, path: str) -> Iterable[Reference]:
+def _resolve(references: References, target: str, path: str, pattern: str) -> Iterable[Reference]:
     if stages := _stages(references, target):
         return _of_stages(references, stages)
     if found := _below(references, path):
@@ -101,6 +112,8 @@ def _resolve(references: References, target: str, path: str) -> Iterable[Referen
         raise UsageError(f"'{target}' is an output that is not cached: git keeps it")
     groups = {name.partition("@")[0] for name in references.stages} | references.stages
     ends = sorted(name for name in groups if name.endswith(f"/{target}"))
+    if pattern:
+        return _matching(references, target, pattern)
     if len(ends) == 1:
         return _of_stages(references, _stages(references, ends[0]))
     if ends:
@@ -108,6 +121,51 @@ def _resolve(references: References, target: str, path: str) -> Iterable[Referen
     raise UsageError(
         f"'{target}' is not a tracked file or stage output", hint=_nearest(references, target, path)
     )
+
+
+def _matching(references: References, target: str, pattern: str) -> Iterable[Reference]:
+    """Find what a pattern names: what it matches is taken as if it were the target itself."""
+    glob = compile_glob(pattern)
+    found = [part for entry in references.entries for part in _matched(entry, glob)]
+    if found:
+        return found
+    if stages := {name for name in references.stages if glob.fullmatch(name)}:
+        return _of_stages(references, stages)
+    if kept := next((path for path in references.uncached if glob.fullmatch(path)), ""):
+        raise UsageError(f"'{target}' matches no output that is cached: git keeps '{kept}'")
+    raise UsageError(
+        f"'{target}' matches no output, nor a file inside of one",
+        hint=_nearest(references, target, pattern),
+    )
+
+
+def _matched(entry: Reference, glob: re.Pattern[str]) -> Iterable[Reference]:
+    """Narrow an output to what a pattern matches of it: all, or directories and files inside."""
+    output = entry.output
+    if any(map(glob.fullmatch, _and_above(output.path))):
+        return [entry]
+    if not isinstance(output, Directory):
+        return []
+    cut = len(output.path) + 1
+    chosen: dict[str, None] = {}
+    count = 0
+    for file in output.files:
+        places = reversed(_and_above(file.path))
+        place = next((p for p in places if len(p) > cut and glob.fullmatch(p)), None)
+        if place is not None:
+            chosen[place] = None
+            count += 1
+    if count == len(output.files) and count and not output.empty:
+        return [entry]
+    files = {file.path: file for file in output.files if file.path in chosen}
+    parts = (files.get(place) or _part_of(output, place) for place in chosen)
+    return [replace(entry, output=part) for part in parts if part is not None]
+
+
+def _and_above(path: str) -> list[str]:
+    """List a path and the directories above it, the nearest first."""
+    ends = [end for end, letter in enumerate(path) if letter == "/"]
+    return [path, *(path[:end] for end in reversed(ends))]
 
 
 def _stages(references: References, name: str) -> set[str]:

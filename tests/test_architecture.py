@@ -32,6 +32,7 @@ RUNGS = (
     "pipeline",
     "pipeline.targets",
     "config config_file",
+    "globs",
     "targets compare",
     "plan",
     "listing",

@@ -261,3 +261,56 @@ def test_a_digest_of_a_part_is_not_that_of_the_whole() -> None:
     (part,) = select(ALL, ["data/demo/train/parts/sub"])
 
     assert part.output.digest == Digest("")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("data/demo/*.csv", {"data/demo/clean.csv"}),
+        ("data/*/clean.csv", {"data/demo/clean.csv", "data/other/clean.csv"}),
+        ("**/clean.csv", {"data/demo/clean.csv", "data/other/clean.csv"}),
+        ("data/**/clean.csv", {"data/demo/clean.csv", "data/other/clean.csv"}),
+        ("*.csv", set()),
+        ("raw/?.csv", {"raw/x.csv"}),
+        ("raw/[!y].[c]sv", {"raw/x.csv"}),
+        ("raw/[z-a].csv", set()),
+        ("raw*", {"raw/x.csv"}),  # a directory above outputs, as a shell would name it
+        ("data/demo/train/parts/sub/*", {f"data/demo/train/parts/sub/{n}" for n in "bc"}),
+        ("data/demo/train/parts/**/b", {"data/demo/train/parts/sub/b"}),
+        ("data/demo/train/parts/s*", {"data/demo/train/parts/sub"}),
+        ("**/c", {"data/demo/train/parts/sub/c"}),
+        ("data/demo/train/*/a", {"data/demo/train/parts/a"}),
+        ("data/demo/train/**", {"data/demo/train/model.bin", "data/demo/train/parts"}),
+        ("demo/tr*", {"data/demo/train/model.bin", "data/demo/train/parts"}),  # stages, at last
+    ],
+)
+def test_a_pattern_names_what_it_matches(pattern: str, expected: set[str]) -> None:
+    if not expected:
+        with pytest.raises(UsageError, match="matches no output, nor a file inside of one"):
+            select(ALL, [pattern])
+        return
+
+    assert outputs(select(ALL, [pattern])) == expected
+
+
+def test_a_pattern_that_matches_nothing_names_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r"did you mean 'data/demo/clean.csv'"):
+        select(ALL, ["data/demo/clean.cvs*"])
+
+
+def test_a_pattern_of_what_git_keeps_says_so() -> None:
+    with pytest.raises(UsageError, match=r"git keeps 'metrics/demo/s.json'"):
+        select(ALL, ["metrics/**"])
+
+
+def test_a_directory_named_like_a_pattern_is_only_a_directory() -> None:
+    odd = stage_output("odd", file_of("a[1]/x*.csv", b"1"))
+    other = stage_output("other", file_of("a1/xx.csv", b"2"))
+    both = references_of(odd, other)
+
+    assert select(both, ["*.csv"], here="a[1]") == (odd,)
+    assert select(both, ["x*.csv"], here="a[1]") == (odd,)
+    assert select(both, ["a[1]/x*.csv"]) == (odd,)
+    assert select(both, ["a?/x*.csv"]) == (other,)
+    with pytest.raises(UsageError):
+        select(both, ["xx.csv"], here="a[1]")
