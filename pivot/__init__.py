@@ -14,13 +14,14 @@ Where things are, lower layers first (a module imports only from layers below it
   `exchange`, `observer`, `remembered`, `remote` (its kinds: `folder`; `s3`, with `s3_stat`,
   `s3_download`, `s3_calls`, `s3_stores`, `s3_errors` and `aws`), `remotes`; what only `doctor`
   asks of S3 are `s3_trials` and `aws_service`; `iam` knows what AWS has to allow
-- use cases: `session`, `sums`, `push`, `fetch`, `checkout`, `verify`, which answer with `results`;
-  `api` has them all
+- use cases: `session`, `past` (other commits), `export`, `sums`, `push`, `fetch`, `checkout`,
+  `verify`, which answer with `results`; `api` has them all
 - running stages: `repro`, a package with its own decisions, effects and faces; `overview`,
   `graph_text` and `track` are about stages and data as well
 - where stages stand: `stage_states` (the words) and `stage_needs` (the graph); `transfer_states`
   after a transfer; `status` with `standing`, which asks `pipeline_states` and, for what is known
-  by its lock alone, `lock_states`; and `status_report`
+  by its lock alone, `lock_states`; `needed`; and
+  `status_report`
 - what works and what does not: `doctor`, a package with its own effects and faces
 - import of DVC projects: `dvc`, a package with all of these layers
 - comparison of parameters and metrics: `compare` (pure), `revision`, `readings`; `tables` and

@@ -12,14 +12,35 @@ if TYPE_CHECKING:
     from pivot.checkout import checkout, pull
     from pivot.doctor.examine import doctor
     from pivot.fetch import fetch
+    from pivot.needed import select_needed
+    from pivot.past import select_refs, select_revision
     from pivot.push import push
     from pivot.session import Session
     from pivot.status import status
     from pivot.verify import verify
 
-__all__ = ["Session", "checkout", "doctor", "fetch", "pull", "push", "status", "verify"]
+__all__ = [
+    "Session",
+    "checkout",
+    "doctor",
+    "fetch",
+    "pull",
+    "push",
+    "select_needed",
+    "select_refs",
+    "select_revision",
+    "status",
+    "verify",
+]
 
-_ELSEWHERE = {"Session": "session", "doctor": "doctor.examine", "pull": "checkout"}
+_ELSEWHERE = {
+    "Session": "session",
+    "doctor": "doctor.examine",
+    "pull": "checkout",
+    "select_needed": "needed",
+    "select_refs": "past",
+    "select_revision": "past",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from pivot.crew import for_each
 from pivot.errors import LocalError, ObjectDamaged, ObjectFalse
-from pivot.fetch import fetch_all
+from pivot.export import nothing_there
+from pivot.fetch import fetch_all, warned
 from pivot.keys import Link
 from pivot.placement import place
 from pivot.plan import CheckoutPlan, Existing, Step, Wanted, list_wanted, plan_checkout, sound
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pivot.cache import Cache
+    from pivot.export import Export
     from pivot.objects import Digest
     from pivot.session import Session
     from pivot.targets import Selection
@@ -37,13 +39,25 @@ def checkout(
     existing: Existing = Existing.REFUSE,
     links: Sequence[Link] | None = None,
     dry_run: bool = False,
+    selection: Selection | None = None,
+    export: Export | None = None,
 ) -> Checkout:
-    """Place what *targets* name, from the cache into the workspace."""
-    selection = session.select(targets)
+    """Place what *targets* name, from the cache into the workspace, or where *export* says.
+
+    A *selection* that was made elsewhere takes the place of that of targets.
+    """
+    selection = session.select(targets) if selection is None else selection
     with session.cache() as cache:
         damaged = find_damaged(session, cache, list_wanted(selection.entries), dry_run=dry_run)
         return place_selection(
-            session, cache, selection, existing, links, dry_run=dry_run, damaged=damaged
+            session,
+            cache,
+            selection,
+            existing,
+            links,
+            dry_run=dry_run,
+            damaged=damaged,
+            export=export,
         )
 
 
@@ -55,22 +69,40 @@ def pull(
     existing: Existing = Existing.UPDATE,
     links: Sequence[Link] | None = None,
     dry_run: bool = False,
+    selection: Selection | None = None,
+    export: Export | None = None,
 ) -> Pull:
-    """Fetch, then check out what is then there, also when something could not be fetched."""
+    """Fetch, then check out what is then there, also when something could not be fetched.
+
+    *selection* and *export* are as for `checkout`.
+    """
     settings = session.config.remote(remote)
-    selection = session.select(targets)
+    selection = session.select(targets) if selection is None else selection
     with session.cache() as cache:
         damaged = find_damaged(session, cache, list_wanted(selection.entries), dry_run=dry_run)
         if not dry_run:
             cache.discard(damaged)
         fetched = fetch_all(
-            session, settings, cache, selection.entries, dry_run=dry_run, damaged=frozenset(damaged)
+            session,
+            settings,
+            cache,
+            selection.entries,
+            dry_run=dry_run,
+            damaged=frozenset(damaged),
+            in_place=export is None,
         )
         coming = [d for part in fetched if part.dry_run for d in part.plan.transfer]
         placed = place_selection(
-            session, cache, selection, existing, links, dry_run=dry_run, fetched=coming
+            session,
+            cache,
+            selection,
+            existing,
+            links,
+            dry_run=dry_run,
+            fetched=coming,
+            export=export,
         )
-    return Pull(fetched, placed)
+    return Pull(warned(fetched, selection.warnings), placed)
 
 
 _NONE: Mapping[Digest, ObjectDamaged] = MappingProxyType({})
@@ -132,8 +164,10 @@ def place_selection(
     dry_run: bool,
     fetched: Iterable[Digest] = (),
     damaged: Mapping[Digest, ObjectDamaged] = _NONE,
+    export: Export | None = None,
 ) -> Checkout:
     """Place *selection* from *cache*, without *damaged* objects; *fetched* are to come."""
+    root = session.project.root if export is None else export.root
     references = selection.entries
     wanted = list_wanted(references)
     coming = frozenset(fetched)
@@ -143,15 +177,18 @@ def place_selection(
         digest: error for digest, error in damaged.items() if isinstance(error, ObjectFalse)
     }
     remembered = Remembered(session.project.remembered)
-    workspace = Workspace(
-        session.project.root,
-        cache,
-        known=selection.known,
-        fetched=coming,
-        damaged=damaged,
-        remembered=remembered,
-    )
-    found = workspace.observe(references, existing=existing)
+    if export is not None and not export.is_there():
+        found = nothing_there(references)
+    else:
+        workspace = Workspace(
+            root,
+            cache,
+            known=selection.known,
+            fetched=coming,
+            damaged=damaged,
+            remembered=remembered if export is None else None,
+        )
+        found = workspace.observe(references, existing=existing)
     plan = plan_checkout(
         references,
         cached=cached,
@@ -161,15 +198,19 @@ def place_selection(
     )
     if dry_run:
         return Checkout(plan)
-    remembered.save(complete=False)
-    links = session.config.links if links is None else links
-    scratch = Scratch(session.project.scratch)
+    if export is None:
+        remembered.save(complete=False)
+    if links is None:
+        links = session.config.links if export is None else (Link.COPY,)
+    scratch = Scratch(session.project.scratch if export is None else export.scratch)
     try:
-        if links[0] is Link.COPY and session.spare:
-            _check_room(session, cache, plan)
+        if export is not None:
+            export.begin()
+        if links[0] is Link.COPY and (session.spare or export is not None):
+            _check_room(root, cache, plan)
         placed = place(
             plan,
-            session.project.root,
+            root,
             cache=cache,
             scratch=scratch,
             links=links,
@@ -180,13 +221,16 @@ def place_selection(
         scratch.remove()
     moved = {file.digest for output in plan for file, step in output.steps if step in _MOVED}
     stale = stale_warnings(session.project.root, references, moved)
-    return Checkout(plan, tuple(placed), warnings=stale)
+    done = Checkout(plan, tuple(placed), warnings=stale)
+    if export is not None and not done.problems:
+        export.finish()
+    return done
 
 
 _MOVED = frozenset({Step.CREATE, Step.REPLACE})
 
 
-def _check_room(session: Session, cache: Cache, plan: CheckoutPlan) -> None:
+def _check_room(root: Path, cache: Cache, plan: CheckoutPlan) -> None:
     """Refuse to place copies that cannot fit; where the file system shares blocks, they do."""
     files = [
         file
@@ -196,7 +240,7 @@ def _check_room(session: Session, cache: Cache, plan: CheckoutPlan) -> None:
     ]
     sizes = cache.stat({file.digest for file in files})
     check_room(
-        session.project.root,
+        root,
         size=sum(sizes.get(file.digest, 0) for file in files),
         files=len(files),
         hint="set cache.checkout_mode to hardlink or symlink",

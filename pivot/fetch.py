@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pivot.plan import TransferPlan
     from pivot.remote import Remote
     from pivot.session import Session
-    from pivot.targets import Reference
+    from pivot.targets import Reference, Selection
 
 
 def fetch(
@@ -33,12 +33,26 @@ def fetch(
     *,
     remote: str | None = None,
     dry_run: bool = False,
+    selection: Selection | None = None,
 ) -> tuple[Transfer, ...]:
-    """Copy what *targets* need into the cache: from the remote, and imports from theirs."""
+    """Copy what *targets* need into the cache: from the remote, and imports from theirs.
+
+    A *selection* that was made elsewhere takes the place of that of targets.
+    """
     settings = session.config.remote(remote)
-    references = session.select(targets).entries
+    chosen = session.select(targets) if selection is None else selection
     with session.cache() as cache:
-        return fetch_all(session, settings, cache, references, dry_run=dry_run)
+        references = (*chosen.entries, *chosen.past)
+        done = fetch_all(session, settings, cache, references, dry_run=dry_run)
+    return warned(done, chosen.warnings)
+
+
+def warned(transfers: tuple[Transfer, ...], warnings: tuple[str, ...]) -> tuple[Transfer, ...]:
+    """Add *warnings* to what the first of *transfers* says."""
+    if not warnings:
+        return transfers
+    first, *others = transfers
+    return (replace(first, warnings=(*warnings, *first.warnings)), *others)
 
 
 def fetch_all(
@@ -49,19 +63,30 @@ def fetch_all(
     *,
     dry_run: bool,
     damaged: frozenset[Digest] = frozenset(),
+    in_place: bool = True,
 ) -> tuple[Transfer, ...]:
     """Fetch from the remote of *settings*, and what is imported from the project it is from.
 
-    *damaged* are objects that the cache seems to have and has not.
+    *damaged* are objects that the cache seems to have and has not. What is to be *in_place* need
+    not be fetched where the workspace has it already.
     """
     own = [entry for entry in references if entry.imported_from is None]
-    fetched = [_fetch(session, settings, cache, own, damaged, dry_run=dry_run)]
+    fetched = [_fetch(session, settings, cache, own, damaged, dry_run=dry_run, in_place=in_place)]
     for url in sorted({entry.imported_from for entry in references if entry.imported_from}):
         other = [entry for entry in references if entry.imported_from == url]
         source = remote_at(session.config, url)
         before = sum(part.plan.bytes for part in fetched)
         try:
-            part = _fetch(session, source, cache, other, damaged, dry_run=dry_run, before=before)
+            part = _fetch(
+                session,
+                source,
+                cache,
+                other,
+                damaged,
+                dry_run=dry_run,
+                in_place=in_place,
+                before=before,
+            )
             fetched.append(part)
         except UsageError as error:  # a URL that is none: the rest is not to suffer
             fetched.append(stopped_transfer("fetch", source, list_wanted(other), error))
@@ -82,6 +107,7 @@ def _fetch(
     damaged: frozenset[Digest],
     *,
     dry_run: bool,
+    in_place: bool,
     before: int = 0,
 ) -> Transfer:
     wanted = list_wanted(references)
@@ -94,7 +120,7 @@ def _fetch(
     try:
         with contextlib.closing(session.open_remote(settings)) as store:
             kept = session.ask(store, lacking)
-            unkept = frozenset(digest for digest in lacking if digest not in kept)
+            unkept = frozenset(digest for digest in lacking if in_place and digest not in kept)
             # what only the workspace has needs no fetching, wherever else it may be lacking
             here = find_contents(session.project.root, cache, references, unkept)
             held = cached | {digest: path.stat().st_size for digest, path in here.items()}

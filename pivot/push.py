@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pivot.errors import LocalError, ObjectDamaged, PivotError, RemoteError, UsageError
 from pivot.objects import CHUNK, Digest, Hasher, Sha256, digest_file, files_of
-from pivot.plan import Place, Wanted, list_wanted, plan_transfer, sound
+from pivot.plan import Place, TransferPlan, Wanted, list_wanted, plan_transfer, sound
 from pivot.results import Transfer, stopped_transfer
 from pivot.sums import update_ledgers
 from pivot.workspace import find_contents
@@ -30,17 +30,21 @@ def push(
     remote: str | None = None,
     dry_run: bool = False,
     all_cache: bool = False,
+    selection: Selection | None = None,
 ) -> Transfer:
     """Copy what *targets* need to the remote; with *all_cache* also all else that is cached.
 
+    A *selection* that was made elsewhere takes the place of that of targets. Of what only other
+    commits need, objects that are lost are a warning: nobody can push them from here.
     Raises what stands in the way before anything is asked of the remote; what goes wrong after
     that is in the answer.
     """
     settings = session.config.remote(remote)
     if all_cache and targets:
         raise UsageError("--all-cache takes no targets: it pushes the whole cache")
-    selection = session.select(targets)
-    own = [entry for entry in selection.entries if entry.imported_from is None]
+    selection = session.select(targets) if selection is None else selection
+    entries = (*selection.entries, *selection.past)
+    own = [entry for entry in entries if entry.imported_from is None]
     wanted = list_wanted(own)
     with session.cache() as cache:
         if all_cache:
@@ -52,10 +56,34 @@ def push(
         try:
             with contextlib.closing(session.open_remote(settings)) as store:
                 done, known = _push(session, settings, store, cache, own, wanted, dry_run=dry_run)
-            done = replace(done, warnings=session.config.doubts(settings))
+            done = _without_lost(done, selection.only_past) if selection.past else done
+            warnings = (*selection.warnings, *session.config.doubts(settings), *done.warnings)
+            done = replace(done, warnings=warnings)
             return done if dry_run else _with_ledgers(session, cache, done, selection, known)
         except RemoteError as error:
             return stopped_transfer("push", settings, wanted, error)
+
+
+def _without_lost(done: Transfer, only_past: frozenset[Digest]) -> Transfer:
+    """Leave out what other commits alone need and nobody has, and say so."""
+    lost = [digest for digest in done.plan.missing if digest in only_past]
+    if not lost:
+        return done
+    gone = frozenset(lost)
+    wanted = {digest: want for digest, want in done.wanted.items() if digest not in gone}
+    missing = tuple(digest for digest in done.plan.missing if digest in wanted)
+    names = ", ".join(dict.fromkeys(done.wanted[digest].path for digest in lost[:_SHOWN]))
+    more = ", …" if len(lost) > _SHOWN else ""
+    told = f"{len(lost)} object(s) of other commits are neither here nor on the remote: {names}"
+    return replace(
+        done,
+        wanted=wanted,
+        plan=TransferPlan(done.plan.transfer, done.plan.present, missing),
+        warnings=(*done.warnings, told + more),
+    )
+
+
+_SHOWN = 3
 
 
 def _push(

@@ -8,7 +8,7 @@ from pivot.errors import UsageError
 from pivot.frozen import frozen
 from pivot.lock_states import LockStates
 from pivot.pipeline import Pipeline
-from pivot.pipeline.targets import choose_stages
+from pivot.pipeline.targets import Reach, choose_stages
 from pivot.pipeline.workspace import load_workspace_pipeline
 from pivot.pipeline_states import pipeline_state
 from pivot.repro.run import Options, Run
@@ -36,13 +36,15 @@ if TYPE_CHECKING:
 class Choice:
     """What is to be looked at: *stages* with those that each needs, in their order, and *data*.
 
-    *needs* is all of the graph, of *pipeline* and of what locks add to it.
+    *needs* is all of the graph, of *pipeline* and of what locks add to it. *named* are those of
+    the stages that were asked for.
     """
 
     pipeline: Pipeline
     needs: Mapping[str, tuple[str, ...]]
     stages: tuple[str, ...]
     data: tuple[Reference, ...]
+    named: frozenset[str] = frozenset()
 
 
 @frozen
@@ -69,14 +71,14 @@ def choose(session: Session, documents: Documents, targets: Sequence[str]) -> Ch
     entries = documents.references.entries
     if not targets:
         data = tuple(entry for entry in entries if not entry.is_stage)
-        return Choice(pipeline, graph.needs, tuple(graph.needs), data)
+        return Choice(pipeline, graph.needs, tuple(graph.needs), data, frozenset(graph.needs))
     names: set[str] = set()
     found: list[Reference] = []
     unknown: list[str] = []
     here, root = session.here, str(session.project.root)
     for target in targets:
         try:
-            names |= choose_stages(pipeline, [target], here=here, root=root)
+            names |= choose_stages(pipeline, [target], here=here, root=root, reach=Reach.SINGLE)
         except UsageError:
             try:
                 found += select(documents.references, [target], here=here, root=root)
@@ -90,7 +92,8 @@ def choose(session: Session, documents: Documents, targets: Sequence[str]) -> Ch
     chosen = graph.upstream(names)
     owners = {entry.owner for entry in found if not entry.is_stage}
     data = tuple(entry for entry in entries if not entry.is_stage and entry.owner in owners)
-    return Choice(pipeline, graph.needs, tuple(n for n in graph.needs if n in chosen), data)
+    order = tuple(name for name in graph.needs if name in chosen)
+    return Choice(pipeline, graph.needs, order, data, frozenset(names))
 
 
 def look(

@@ -59,12 +59,23 @@ class References:
 class Selection:
     """What targets mean: the *entries*, and the paths of all files that are *known* at all.
 
-    *all* are the entries that there are, whole.
+    *all* are the entries that there are, whole. *past* are what other commits refer to, each as it
+    says, and may contradict each other. *told* says in words what was chosen from.
     """
 
     entries: tuple[Reference, ...]
     known: frozenset[str]
     all: tuple[Reference, ...] = ()
+    past: tuple[Reference, ...] = ()
+    told: str = ""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def only_past(self) -> frozenset[Digest]:
+        """The objects that other commits alone refer to."""
+        own = {file.digest for entry in self.entries for file in files_of(entry.output)}
+        past = {file.digest for entry in self.past for file in files_of(entry.output)}
+        return frozenset(past - own)
 
 
 def select(

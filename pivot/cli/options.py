@@ -220,3 +220,35 @@ def complete_stages(
         return []
     names = dict.fromkeys(name for stage in stages for name in (stage.group, stage.name))
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def complete_needs(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer the stages of the pipeline, and those of locks alone."""
+    from click.shell_completion import CompletionItem  # noqa: PLC0415
+
+    from pivot.stage_needs import stage_needs  # noqa: PLC0415
+
+    del ctx, param
+    try:
+        names = stage_needs(find_project(Path.cwd(), os.environ))
+    except PivotError:
+        return []
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def complete_revisions(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer branches and tags."""
+    from click.shell_completion import CompletionItem  # noqa: PLC0415
+
+    from pivot.git import list_branches  # noqa: PLC0415
+
+    del ctx, param
+    try:
+        names = ["HEAD", *list_branches(find_project(Path.cwd(), os.environ).root)]
+    except PivotError:
+        return []
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]

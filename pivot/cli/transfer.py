@@ -1,4 +1,4 @@
-"""`pivot push`, `fetch`, `checkout` and `pull`."""
+"""`pivot push` and `pivot fetch`, and what all transfers have in common."""
 
 from __future__ import annotations
 
@@ -19,25 +19,31 @@ from pivot.cli.options import (
     quantity,
     timeout_option,
 )
+from pivot.cli.scope import (
+    choose,
+    needed_option,
+    ref_options,
+    revision_option,
+)
 from pivot.deadline import deadline
 from pivot.errors import UsageError
-from pivot.keys import Link
-from pivot.plan import Existing
 from pivot.quantities import parse_size
-from pivot.report import OnMiss, parts, report_json, report_text
+from pivot.report import OnMiss, parts, printable, report_json, report_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pivot.report import Result
     from pivot.session import Session
+    from pivot.targets import Selection
 
     Command = TypeVar("Command", bound=Callable[..., object])
 
 TARGETS_EPILOG = (
     """\b
 TARGETS are stages ('train', also the unique end of 'demo/train'), outputs,
-paths inside a directory output, directories that hold outputs, .pvt files.
+paths inside a directory output, directories that hold outputs, .pvt files,
+or patterns of outputs and of files in them, quoted: 'data/*.csv', 'model/**'.
 Paths are relative to the current directory. Without targets: everything
 that the lock and .pvt files of the project refer to.
 
@@ -46,7 +52,7 @@ that the lock and .pvt files of the project refer to.
 )
 
 TARGETS = click.argument("targets", nargs=-1, shell_complete=complete_targets)
-_DRY_RUN = click.option(
+DRY_RUN = click.option(
     "-n", "--dry-run", is_flag=True, help="Print the plan: paths, bytes, totals. Change nothing."
 )
 ON_MISS = click.option(
@@ -75,28 +81,14 @@ def remote_options(function: Command) -> Command:
     )(function)
 
 
-def _limits(function: Command) -> Command:
+def limits(function: Command) -> Command:
+    """Give a command --max-size, --timeout and --integrity."""
     function = integrity_option(timeout_option(function))
     return click.option(
         "--max-size",
         metavar="SIZE",
         callback=quantity(parse_size),
         help="Move nothing when more than this is to be moved, e.g. 20GB.",
-    )(function)
-
-
-def _checkout_options(function: Command) -> Command:
-    function = click.option(
-        "--checkout-mode",
-        type=click.Choice([str(Link.SYMLINK), str(Link.HARDLINK), str(Link.COPY)]),
-        help="Place files this way [default: cache.checkout_mode]. A copy shares its blocks where "
-        "the file system can.",
-    )(function)
-    function = click.option(
-        "--only-missing", is_flag=True, help="Leave every file that exists, whatever it holds."
-    )(function)
-    return click.option(
-        "-f", "--force", is_flag=True, help="Overwrite files that differ, and remove extra ones."
     )(function)
 
 
@@ -109,22 +101,20 @@ def show(
     return common.show(render(command, result, on_miss=OnMiss(on_miss), changes=changes))
 
 
-def _existing(default: Existing, *, force: bool, only_missing: bool) -> Existing:
-    if force and only_missing:
-        raise UsageError("--force and --only-missing are mutually exclusive")
-    return Existing.OVERWRITE if force else Existing.KEEP if only_missing else default
-
-
-def _links(mode: str | None) -> tuple[Link, ...] | None:
-    return None if mode is None else (Link(mode),)
+def told(common: Common, selection: Selection | None, *, as_json: bool) -> Selection | None:
+    """Let the user see what was chosen from."""
+    if selection is not None and selection.told and not (common.quiet or as_json):
+        click.echo(printable(selection.told), err=True)
+    return selection
 
 
 @click.command(epilog=TARGETS_EPILOG)
 @TARGETS
 @remote_options
-@_DRY_RUN
+@DRY_RUN
 @click.option("--all-cache", is_flag=True, help="Push all that is cached, old versions included.")
-@_limits
+@ref_options
+@limits
 @ON_MISS
 @json_option
 @common_options
@@ -136,6 +126,8 @@ def push(
     jobs: int | None,
     dry_run: bool,
     all_cache: bool,
+    all_branches: bool,
+    all_tags: bool,
     max_size: int | None,
     timeout: int | None,
     integrity: str | None,
@@ -151,17 +143,23 @@ def push(
       pivot push                    all that the lock files refer to
       pivot push train              the outputs of one stage
       pivot push model/best.pkl     one file
+      pivot push 'data/*.csv'       outputs and files in them, by a pattern
+      pivot push --all-branches     also what other branches refer to and is here
       pivot push --dry-run          what would be uploaded
       pivot push --jobs 40          more uploads at a time
     """
     with deadline(timeout):
         session = common.session(jobs, max_size=max_size, integrity=integrity)
+        if all_cache and targets:
+            raise UsageError("--all-cache takes no targets: it pushes the whole cache")
+        selection = choose(session, targets, branches=all_branches, tags=all_tags)
         result = api.push(
             session,
             targets,
             remote=remote,
             dry_run=dry_run,
             all_cache=all_cache,
+            selection=told(common, selection, as_json=as_json),
         )
     return show(common, session, "push", result, as_json=as_json, on_miss=on_miss)
 
@@ -169,8 +167,11 @@ def push(
 @click.command(epilog=TARGETS_EPILOG)
 @TARGETS
 @remote_options
-@_DRY_RUN
-@_limits
+@DRY_RUN
+@revision_option
+@ref_options
+@needed_option
+@limits
 @ON_MISS
 @json_option
 @common_options
@@ -181,6 +182,10 @@ def fetch(
     remote: str | None,
     jobs: int | None,
     dry_run: bool,
+    revision: str | None,
+    all_branches: bool,
+    all_tags: bool,
+    needed_by: tuple[str, ...],
     max_size: int | None,
     timeout: int | None,
     integrity: str | None,
@@ -193,107 +198,26 @@ def fetch(
     Examples:
       pivot fetch                   all that the lock files refer to
       pivot fetch train -r backup   one stage, from another remote
+      pivot fetch --rev v1.0        all that the lock files of that tag refer to
+      pivot fetch --all-branches    to work offline, on any branch
+      pivot fetch --needed-by eval  what the stages read that are to run for 'eval'
     """
     with deadline(timeout):
         session = common.session(jobs, max_size=max_size, integrity=integrity)
-        result = api.fetch(session, targets, remote=remote, dry_run=dry_run)
-    return show(common, session, "fetch", result, as_json=as_json, on_miss=on_miss)
-
-
-@click.command(epilog=TARGETS_EPILOG)
-@TARGETS
-@click.option("-n", "--dry-run", is_flag=True, help="Print the plan. Change nothing.")
-@_checkout_options
-@timeout_option
-@integrity_option
-@ON_MISS
-@json_option
-@common_options
-def checkout(
-    common: Common,
-    *,
-    targets: tuple[str, ...],
-    dry_run: bool,
-    force: bool,
-    only_missing: bool,
-    checkout_mode: str | None,
-    timeout: int | None,
-    integrity: str | None,
-    on_miss: str,
-    as_json: bool,
-) -> int:
-    """Place outputs from the local cache in the workspace.
-
-    A file that exists with another content is left, and the command fails, unless --force or
-    --only-missing says what to do.
-
-    \b
-    Examples:
-      pivot checkout                    everything
-      pivot checkout model/best.pkl     one file
-      pivot checkout --only-missing     what is not there
-    """
-    existing = _existing(Existing.REFUSE, force=force, only_missing=only_missing)
-    links = _links(checkout_mode)
-    with deadline(timeout):
-        session = common.session(1, integrity=integrity)
-        result = api.checkout(
+        selection = choose(
             session,
             targets,
-            existing=existing,
-            links=links,
-            dry_run=dry_run,
+            revision=revision,
+            needed_by=needed_by,
+            branches=all_branches,
+            tags=all_tags,
+            remote=remote,
         )
-    return show(common, session, "checkout", result, as_json=as_json, on_miss=on_miss)
-
-
-@click.command(epilog=TARGETS_EPILOG)
-@TARGETS
-@remote_options
-@_DRY_RUN
-@_checkout_options
-@_limits
-@ON_MISS
-@json_option
-@common_options
-def pull(
-    common: Common,
-    *,
-    targets: tuple[str, ...],
-    remote: str | None,
-    jobs: int | None,
-    dry_run: bool,
-    force: bool,
-    only_missing: bool,
-    checkout_mode: str | None,
-    max_size: int | None,
-    timeout: int | None,
-    integrity: str | None,
-    on_miss: str,
-    as_json: bool,
-) -> int:
-    """Download outputs and place them in the workspace: fetch, then checkout.
-
-    Missing files are filled in, and files whose present content is in the cache are brought up to
-    date. A file with changes that exist nowhere else is never overwritten without --force.
-
-    \b
-    Examples:
-      pivot pull                        everything
-      pivot pull train                  the outputs of one stage
-      pivot pull --dry-run              what would be downloaded and placed
-      pivot pull --on-miss warn         in CI: go on when something is not there yet
-    """
-    existing = _existing(Existing.UPDATE, force=force, only_missing=only_missing)
-    links = _links(checkout_mode)
-    with deadline(timeout):
-        session = common.session(jobs, max_size=max_size, integrity=integrity)
-        result = api.pull(
+        result = api.fetch(
             session,
             targets,
             remote=remote,
-            existing=existing,
-            links=links,
             dry_run=dry_run,
+            selection=told(common, selection, as_json=as_json),
         )
-    return show(common, session, "pull", result, as_json=as_json, on_miss=on_miss)
+    return show(common, session, "fetch", result, as_json=as_json, on_miss=on_miss)
