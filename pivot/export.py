@@ -30,7 +30,7 @@ class Export:
     @property
     def scratch(self) -> Path:
         """Where files are made ready: on the same file system."""
-        return self.root / UNFINISHED
+        return self.root / UNFINISHED / "files"
 
     def check(self, *, force: bool) -> None:
         """Refuse a directory that has something, unless *force*, or we were not done with it.
@@ -58,14 +58,15 @@ class Export:
     def begin(self) -> None:
         """Make the directory, with the mark that it is not whole; raises `LocalError`."""
         try:
-            self.scratch.mkdir(parents=True, exist_ok=True)
+            self.scratch.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise local_error(error, self.root) from error
 
     def finish(self) -> None:
         """Take the mark away; what is there is whole."""
-        with contextlib.suppress(OSError):
-            self.scratch.rmdir()
+        for place in (self.scratch, self.scratch.parent):
+            with contextlib.suppress(OSError):
+                place.rmdir()
 
 
 def nothing_there(references: Iterable[Reference]) -> dict[str, Found]:

@@ -87,7 +87,7 @@ def checkout(
     only_missing: bool,
     checkout_mode: str | None,
     revision: str | None,
-    directory: str | None,
+    output: str | None,
     timeout: int | None,
     integrity: str | None,
     on_miss: str,
@@ -109,7 +109,7 @@ def checkout(
     links = _links(checkout_mode)
     with deadline(timeout):
         session = common.session(1, integrity=integrity)
-        export = export_to(directory, session, force=force)
+        export = export_to(output, session, force=force)
         selection = choose(session, targets, revision=revision, in_place=export is None)
         result = api.checkout(
             session,
@@ -146,7 +146,7 @@ def pull(
     only_missing: bool,
     checkout_mode: str | None,
     revision: str | None,
-    directory: str | None,
+    output: str | None,
     needed_by: tuple[str, ...],
     max_size: int | None,
     timeout: int | None,
@@ -174,7 +174,7 @@ def pull(
     links = _links(checkout_mode)
     with deadline(timeout):
         session = common.session(jobs, max_size=max_size, integrity=integrity)
-        export = export_to(directory, session, force=force)
+        export = export_to(output, session, force=force)
         selection = choose(
             session,
             targets,

@@ -33,7 +33,6 @@ revision_option = click.option(
 output_option = click.option(
     "-o",
     "--output",
-    "directory",
     metavar="DIR",
     help="Place outputs below DIR, as copies, and leave the workspace as it is.",
 )
