@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Command, Done
-from tests.e2e.places import Clone, git
+from tests.e2e.places import Clone
 from tests.e2e.ugly import Place, stage
 from tests.projects import ProjectBuilder, objects
 
@@ -29,10 +29,10 @@ def _fresh(place: Place, clone: Clone) -> Place:
     (place.root / "params.yaml").write_text("lr: 1\n")
     place.write(
         prep=stage(
-            "mkdir clean/sub && cp raw/* clean && echo x > clean/sub/x", "clean", deps=["raw"]
+            "mkdir -p clean/sub && cp raw/* clean && echo x > clean/sub/x", "clean", deps=["raw"]
         ),
         train=stage(
-            "cat clean/sub/x ${lr} > model || echo ${lr} > model", "model", deps=["clean/sub"]
+            "cat clean/sub/x > model; echo ${lr} >> model", "model", deps=["clean/sub"]
         ),
         other=stage("cp raw/big other", "other", deps=["raw/big"]),
         eval=stage("cat model other > scores", "scores", deps=["model", "other"]),
@@ -85,7 +85,6 @@ def test_data_that_was_edited_is_left_as_it_is(fresh: Place) -> None:
 
 
 def test_a_remote_that_does_not_answer_is_no_reason_to_believe_anything(fresh: Place) -> None:
-    git(fresh, "config", "core.abbrev", "10")
     config = fresh.root / ".pivot/config.yaml"
     config.write_text(f"folders:\n  origin: file://{fresh.root}/nowhere\n")
 
