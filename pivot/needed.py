@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pivot.errors import UsageError
-from pivot.observer import Observer
 from pivot.paths import related
 from pivot.references import load_documents
-from pivot.remembered import Remembered
-from pivot.repro.inputs import is_changed
 from pivot.stage_needs import inputs_of
 from pivot.stage_states import RUNS, State
 from pivot.standing import choose, look
@@ -18,7 +15,6 @@ from pivot.targets import References, Selection, select
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from pivot.cache import Cache
     from pivot.references import Documents
     from pivot.session import Session
     from pivot.standing import Choice, Standing
@@ -44,8 +40,8 @@ def select_needed(
         )
     with session.cache() as cache:
         standing = look(session, documents, cache, choice, settings)
-        runs = list(_to_run(choice, standing))
-        found = tuple(_needed(session, documents, cache, choice, frozenset(runs)))
+    runs = list(_to_run(choice, standing))
+    found = tuple(_needed(documents, choice, frozenset(runs)))
     references = documents.references
     told = f"To run: {', '.join(runs)}" if runs else "Nothing is to run, so nothing is needed"
     warnings = tuple(f"{each.owner}: {each.message}" for each in standing.problems if each.owner)
@@ -68,16 +64,8 @@ def _to_run(choice: Choice, standing: Standing) -> Iterator[str]:
             yield stage.name
 
 
-def _needed(
-    session: Session,
-    documents: Documents,
-    cache: Cache,
-    choice: Choice,
-    runs: Collection[str],
-) -> Iterator[Reference]:
-    """List what stages that run read, but for what they make themselves and what was edited."""
-    root = session.project.root
-    observer = Observer(root, cache, Remembered(session.project.remembered))
+def _needed(documents: Documents, choice: Choice, runs: Collection[str]) -> Iterator[Reference]:
+    """List what stages that run read, but for what they make themselves."""
     locks = {lock.stage: lock for lock in documents.locks}
     reads: dict[str, None] = {}
     for name in runs:
@@ -90,13 +78,8 @@ def _needed(
         if entry.is_stage and entry.owner in runs:
             continue
         paths = related(entry.output.path, reads)
-        if not paths or (not entry.is_stage and _is_edited(observer, entry)):
+        if not paths:
             continue
         whole = [path for path in paths if not path.startswith(f"{entry.output.path}/")]
         alone = References((entry,), frozenset(), {})
         yield from [entry] if whole else select(alone, paths)
-
-
-def _is_edited(observer: Observer, entry: Reference) -> bool:
-    """Tell whether tracked data was changed here: a stage reads it as it is."""
-    return is_changed(entry.output, observer.look(entry.output.path))

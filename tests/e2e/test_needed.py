@@ -31,9 +31,7 @@ def _fresh(place: Place, clone: Clone) -> Place:
         prep=stage(
             "mkdir -p clean/sub && cp raw/* clean && echo x > clean/sub/x", "clean", deps=["raw"]
         ),
-        train=stage(
-            "cat clean/sub/x > model; echo ${lr} >> model", "model", deps=["clean/sub"]
-        ),
+        train=stage("cat clean/sub/x > model; echo ${lr} >> model", "model", deps=["clean/sub"]),
         other=stage("cp raw/big other", "other", deps=["raw/big"]),
         eval=stage("cat model other > scores", "scores", deps=["model", "other"]),
     )
@@ -56,6 +54,7 @@ def test_what_is_to_run_gets_its_inputs_alone(fresh: Place) -> None:
     one = fresh("fetch", "--needed-by", "prep", "--dry-run", "--json")
     limited = fresh("pull", "--needed-by", "eval", "--max-size", "1")
     done = fresh("pull", "--needed-by", "eval")
+    there = sorted(p.name for p in fresh.root.iterdir() if p.name[0] != ".")
     ran = fresh("repro", "--json", "--allow-missing", "eval")
 
     # eval reads what train makes anew; train reads a part of what prep made
@@ -63,34 +62,33 @@ def test_what_is_to_run_gets_its_inputs_alone(fresh: Place) -> None:
     assert planned(one) == set()
     assert limited.code == 7
     assert (done.code, done.err.splitlines()[0]) == (0, "To run: train, eval")
-    assert sorted(p.name for p in fresh.root.iterdir() if p.name[0] != ".") == [
-        "clean",
-        "other",
-        "params.yaml",
-        "pivot.yaml",
-        "raw.pvt",
-    ]
+    assert there == ["clean", "other", "params.yaml", "pivot.yaml", "raw.pvt"]
     states = {each["name"]: each["state"] for each in json.loads(ran.out)["stages"]}
     assert (states["train"], states["eval"]) == ("ran", "ran"), ran
 
 
-def test_data_that_was_edited_is_left_as_it_is(fresh: Place) -> None:
+def test_data_that_was_edited_is_never_overwritten(fresh: Place) -> None:
     (fresh.root / "raw").mkdir()
     (fresh.root / "raw/é.csv").write_text("mine\n")
 
-    done = fresh("pull", "--needed-by", "prep")
+    refused = fresh("pull", "--needed-by", "prep")
+    done = fresh("pull", "--needed-by", "prep", "--only-missing")
 
-    assert (done.code, done.err.splitlines()[0]) == (0, "To run: prep")
+    assert (refused.code, refused.err.splitlines()[0]) == (1, "To run: prep")
+    assert "'raw' has local changes that are not in the cache: é.csv" in refused.err
+    assert done.code == 0
     assert (fresh.root / "raw/é.csv").read_text() == "mine\n"
+    assert (fresh.root / "raw/big").read_text() == "2\n"
 
 
-def test_a_remote_that_does_not_answer_is_no_reason_to_believe_anything(fresh: Place) -> None:
+def test_a_remote_that_does_not_answer_is_no_reason_to_guess(fresh: Place) -> None:
     config = fresh.root / ".pivot/config.yaml"
     config.write_text(f"folders:\n  origin: file://{fresh.root}/nowhere\n")
 
     done = fresh("pull", "--needed-by", "eval")
 
-    assert (done.code, done.out) == (6, "")
+    assert (done.code, done.out) == (1, "")
+    assert "nowhere" in done.err
 
 
 def test_by_locks_alone_it_is_the_named_stage_that_runs(
