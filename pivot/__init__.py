@@ -10,10 +10,11 @@ Where things are, lower layers first (a module imports only from layers below it
 - pipelines: `stage`, `parameters`, `fingerprint`, and `pipeline`, a package: files to one graph
 - decisions, all pure: `globs`, `targets`, `plan`, `listing`
 - effects: `references`, `history`, `crew`, `ahead`, `transfer`, `scratch` and `partials`
-  (by `owner`), `proofs`, `cache` (with `arrivals` and `durable`), `tree`, `workspace`, `copying`, `placement`,
-  `exchange`, `observer`, `remembered`, `remote` (its kinds: `folder`; `s3`, with `s3_stat`,
-  `s3_download`, `s3_calls`, `s3_stores`, `s3_errors` and `aws`), `remotes`; what only `doctor`
-  asks of S3 are `s3_trials` and `aws_service`; `iam` knows what AWS has to allow
+  (by `owner`), `proofs`, `cache` (with `arrivals` and `durable`), `tree`, `workspace`,
+  `copying`, `placement`, `exchange`, `observer`, `remembered`, `remote` (its kinds: `folder`;
+  `s3`, with `s3_stat`, `s3_download`, `s3_calls`, `s3_stores`, `s3_errors` and `aws`), `remotes`;
+  what only `doctor` asks of S3 are `s3_trials` and `aws_service`; `iam` knows what AWS has to
+  allow
 - use cases: `session`, `past` (other commits), `export`, `sums`, `push`, `fetch`, `checkout`,
   `verify`, which answer with `results`; `api` has them all
 - running stages: `repro`, a package with its own decisions, effects and faces; `overview`,

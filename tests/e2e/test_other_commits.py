@@ -311,3 +311,25 @@ def test_a_part_of_a_directory_leaves_the_rest(root: Path, pivot: Command) -> No
     }
     assert [row["name"] for row in json.loads(status.out)["stages"]] == ["split"]
     assert (verify.code, verify.out) == (0, "Verified 'origin': 1 of 1 object(s) are there\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("pivot fetch --rev ", {"HEAD", "main", "ünder/way", "v1"}),
+        ("pivot pull --rev ü", {"ünder/way"}),
+        ("pivot pull --needed-by t", {"train"}),
+    ],
+)
+def test_completion_offers_revisions_and_stages(
+    words: str, expected: set[str], root: Path, pivot: Command
+) -> None:
+    variables = {
+        "_PIVOT_COMPLETE": "bash_complete",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split(" ")) - 1),
+    }
+
+    done = pivot(cwd=root, **variables)
+
+    assert (done.err, {line.partition(",")[2] for line in done.out.splitlines()}) == ("", expected)
