@@ -2,15 +2,15 @@
 
 Where things are, lower layers first (a module imports only from layers below its own):
 
-- words: `frozen`, `errors`, `objects`, `remote_url`, `budget`, `pace`, `manifests`, `quantities`,
-  `deadline`, `room`, `foreign_text`
+- words: `frozen`, `errors`, `guard`, `objects`, `remote_url`, `budget`, `pace`, `manifests`,
+  `quantities`, `deadline`, `room`, `foreign_text`
 - documents: `paths`, `documents`, `values`, `schema`, `project`, `keys`, `config`, `config_file`,
   `lockfile`, `lock_writer`, `ledger`, `tracked`, `gitignore`, `git`,
   `refs`, `snapshot`
 - pipelines: `stage`, `parameters`, `fingerprint`, and `pipeline`, a package: files to one graph
 - decisions, all pure: `globs`, `targets`, `plan`, `listing`
 - effects: `references`, `history`, `crew`, `ahead`, `transfer`, `scratch` and `partials`
-  (by `owner`), `proofs`, `cache` (with `arrivals` and `durable`), `tree`, `workspace`,
+  (by `owner`), `proofs`, `cache` (with `arrivals`, `durable` and `guard`), `tree`, `workspace`,
   `copying`, `placement`, `exchange`, `observer`, `remembered`, `remote` (its kinds: `folder`;
   `s3`, with `s3_stat`, `s3_download`, `s3_calls`, `s3_stores`, `s3_errors` and `aws`), `remotes`;
   what only `doctor` asks of S3 are `s3_trials` and `aws_service`; `iam` knows what AWS has to
@@ -21,9 +21,9 @@ Where things are, lower layers first (a module imports only from layers below it
   `graph_text` and `track` are about stages and data as well
 - where stages stand: `stage_states` (the words) and `stage_needs` (the graph); `transfer_states`
   after a transfer; `status` with `standing`, which asks `pipeline_states` and, for what is known
-  by its lock alone, `lock_states`; `needed`; and
-  `status_report`
+  by its lock alone, `lock_states`; `needed`; and `status_report`
 - what works and what does not: `doctor`, a package with its own effects and faces
+- clean-up of cache and remotes: `gc`, a package with its own decisions, effects and report
 - import of DVC projects: `dvc`, a package with all of these layers
 - comparison of parameters and metrics: `compare` (pure), `revision`, `readings`; `tables` and
   `compare_report` say what it found

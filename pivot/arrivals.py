@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pivot.durable import sync_directories, sync_files
 from pivot.errors import IntegrityError, local_error
+from pivot.guard import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,7 +100,7 @@ class Arrivals:
                 os.makedirs(shelf, exist_ok=True)
                 os.link(private, target)
         except FileExistsError:
-            ours = not self._is_held(entry, os.lstat(target))
+            ours = not self._keep(entry, target)
             if ours:
                 os.replace(private, target)  # what stands there is wrong; ours is verified
         except OSError as error:
@@ -111,6 +112,23 @@ class Arrivals:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(private)
         return shelf
+
+    def _keep(self, entry: Arrived, target: str) -> bool:
+        """Tell whether what stands at the name of *entry* may stay; raises `IntegrityError`.
+
+        It counts as new then, so that `gc`, which may be about to take it away, leaves it.
+        """
+        try:
+            held = os.lstat(target)
+            if not self._is_held(entry, held):
+                return False
+            with guarded(os.path.dirname(os.path.dirname(target)), alone=False):
+                os.chmod(target, stat.S_IMODE(held.st_mode))  # changes the time of its inode
+        except FileNotFoundError:
+            return False
+        except PermissionError:  # somebody else's
+            return os.path.exists(target)
+        return True
 
     def _is_held(self, entry: Arrived, held: os.stat_result) -> bool:
         """Tell whether what stands at the name of *entry* may stay; raises `IntegrityError`."""

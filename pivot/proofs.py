@@ -14,7 +14,7 @@ from pivot.objects import Digest, Sha256, is_sha256
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 Known: TypeAlias = tuple[int, int, int, Sha256]
@@ -49,9 +49,19 @@ class Proofs:
         """Write down what is new; what another run wrote meanwhile stays."""
         if not self._new:
             return
-        tree = {"version": 1, "objects": _load(self._file) | self._new}
-        write_hint(self._file, json.dumps(tree, separators=(",", ":")).encode())
+        self._write(_load(self._file) | self._new)
         self._known, self._new = None, {}
+
+    def prune(self, is_there: Callable[[str], bool]) -> None:
+        """Forget what is noted of objects that are gone; what could be read anew is no loss."""
+        known = _load(self._file)
+        kept = {digest: proof for digest, proof in known.items() if is_there(digest)}
+        if len(kept) < len(known):
+            self._write(kept)
+
+    def _write(self, known: Mapping[str, Known]) -> None:
+        tree = {"version": 1, "objects": known}
+        write_hint(self._file, json.dumps(tree, separators=(",", ":")).encode())
 
     def _load(self) -> Mapping[str, Known]:
         with self._lock:

@@ -20,8 +20,20 @@ def parse_size(text: str) -> int:
 
 def parse_duration(text: str) -> int:
     """Read a number of seconds: `90s`, `30m`, `2h`, `1d`, or `90`; raises `ValueError`."""
-    found = _TIME.fullmatch(text.strip())
-    seconds = int(found[1]) * _SECONDS[found[2].lower()] if found else 0
-    if seconds == 0:
+    seconds = _seconds(text)
+    if not seconds:
         raise ValueError("must be a time such as 90s, 30m or 2h")
     return seconds
+
+
+def parse_age(text: str) -> int:
+    """Read a number of seconds, which may be none: `14d`, `12h`, `0`; raises `ValueError`."""
+    seconds = _seconds(text)
+    if seconds is None:
+        raise ValueError("must be a time such as 12h, 14d or 0")
+    return seconds
+
+
+def _seconds(text: str) -> int | None:
+    found = _TIME.fullmatch(text.strip())
+    return int(found[1]) * _SECONDS[found[2].lower()] if found else None

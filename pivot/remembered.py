@@ -15,7 +15,7 @@ from pivot.objects import Digest, Sha256, is_digest, is_sha256
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from pathlib import Path
     from typing import Literal
 
@@ -85,6 +85,11 @@ class Remembered:
             self._known[path] = Known(*_identity(found), digest, sha256 or "")
             self._seen.add(path)
             self._changed = True
+
+    def prune(self, is_there: Callable[[str], bool]) -> None:
+        """Forget paths at which there is nothing any more, and write down the others."""
+        self._seen = {path for path in self._known if is_there(path)}
+        self.save(complete=True)
 
     def save(self, *, complete: bool) -> None:
         """Write all down; after a *complete* look at the project, without what was not seen."""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pivot.aws import Credentials
     from pivot.config import Config, RemoteSettings
     from pivot.remote import Remote
+    from pivot.remote_url import RemoteUrl
+    from pivot.s3_stores import Limits
 
 
 def open_remote(
@@ -29,22 +31,33 @@ def open_remote(
     Given *credentials* take the place of those that AWS's chain would find.
     Raises `UsageError` for a URL that is none, `RemoteDenied` where there are no credentials.
     """
-    try:
-        url = parse_remote_url(remote.url)
-    except UsageError as error:
-        raise UsageError(f"remote '{remote.name}' {error.message}", hint=error.hint) from error
+    url = url_of(remote)
     if isinstance(url, FolderUrl):
         from pivot.folder import FolderRemote  # noqa: PLC0415  only the kind that is needed
 
         return FolderRemote(url.path)
     from pivot.aws import find_access  # noqa: PLC0415
     from pivot.s3 import S3Remote  # noqa: PLC0415
+
+    access = find_access(remote, url.bucket, environment, credentials)
+    return S3Remote(url, access, limits_of(config, jobs))
+
+
+def url_of(remote: RemoteSettings) -> RemoteUrl:
+    """Say where *remote* is; raises `UsageError` for a URL that is none."""
+    try:
+        return parse_remote_url(remote.url)
+    except UsageError as error:
+        raise UsageError(f"remote '{remote.name}' {error.message}", hint=error.hint) from error
+
+
+def limits_of(config: Config, jobs: int | Jobs) -> Limits:
+    """Say how a bucket is to be asked."""
     from pivot.s3_stores import Limits  # noqa: PLC0415
 
-    limits = Limits(
+    return Limits(
         jobs=Jobs.of(jobs),
         retries=config.number("remote.retries"),
         connect_timeout=config.number("remote.connect_timeout"),
         read_timeout=config.number("remote.read_timeout"),
     )
-    return S3Remote(url, find_access(remote, url.bucket, environment, credentials), limits)

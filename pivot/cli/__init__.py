@@ -31,6 +31,7 @@ _COMMANDS = {
     "status": "status",
     "verify": "status",
     "doctor": "doctor",
+    "gc": "gc",
     "track": "track",
     "config": "config",
     "remote": "remote",

@@ -38,6 +38,7 @@ SCHEMAS = {
     "dag": "dag",
     "status": "status",
     "doctor": "doctor",
+    "gc": "gc",
     "ci-report": "pivot-ci, its report",
     "differences": "params diff, metrics diff",
     "metrics": "metrics show",

@@ -17,7 +17,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests import buckets
-from tests.conftest import Command
+from tests.conftest import Command, Done
 from tests.e2e.ci import Runner, Step
 from tests.e2e.roles import BUCKET, CLEAN, PREFIX, READ, WRITE, roles
 from tests.e2e.weather import OBJECTS, make_project, without_cache
@@ -208,6 +208,46 @@ def keys_of(role: str, issuer: Issuer, cloud: S3Server) -> dict[str, str]:
         "aws_secret_access_key": answer["SecretAccessKey"],
         "aws_session_token": answer["SessionToken"],
     }
+
+
+def test_to_clean_up_takes_the_role_for_it(
+    job: Job, issuer: Issuer, cloud: S3Server, pivot: Command
+) -> None:
+    project = job.project("project")
+    for words in (
+        ["init", "-q"],
+        ["add", "-A"],
+        ["commit", "-q", "-m", "x", "--", ".pivot/stages"],
+    ):
+        subprocess.run(["git", *words], cwd=project, env=pivot.environment, check=True)
+    assert job("push", project, WRITE, MAIN).code == 0
+    lock = project / ".pivot/stages/make/a.lock"
+    lock.unlink()
+    subprocess.run(
+        ["git", "commit", "-qa", "--amend", "-m", "y"],
+        cwd=project,
+        env=pivot.environment,
+        check=True,
+    )
+
+    def clean(role: str, *words: str) -> Done:
+        keys = {name.upper(): value for name, value in keys_of(role, issuer, cloud).items()}
+        endpoint = {"AWS_ENDPOINT_URL": cloud.url, "AWS_REGION": "us-east-1"}
+        return pivot("gc", "-r", "--min-age", "0", *words, cwd=project, **keys, **endpoint)
+
+    assert clean(CLEAN, "--claim").code == 0
+    before = buckets.contents(cloud, BUCKET)
+    refused = clean(WRITE, "--yes")
+    after = buckets.contents(cloud, BUCKET)
+    done = clean(CLEAN, "--yes")
+    emptied = clean(CLEAN, "--empty-trash", "--yes")
+
+    assert (refused.code, "s3:DeleteObject" in refused.err) == (4, True), refused
+    assert "--role gc" in refused.err
+    assert before.items() <= after.items()
+    assert (done.code, emptied.code) == (0, 0), (done, emptied)
+    left = [key for key in buckets.keys(cloud, BUCKET) if "/files/" in key]
+    assert len(left) == OBJECTS - 1
 
 
 KEY = f"{PREFIX}/files/aa/bb"

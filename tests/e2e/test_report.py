@@ -188,6 +188,7 @@ def test_a_list_that_cannot_be_made_reports_why(
         "pipeline",
         "status",
         "doctor",
+        "gc",
         "ci-report",
     ],
 )
