@@ -10,6 +10,7 @@ from tests.torture.containment import RACES
 from tests.torture.disk import SMALL_DISKS
 from tests.torture.documents import DOCUMENTS
 from tests.torture.endpoint import DEAD_ENDPOINTS
+from tests.torture.histories import HISTORIES
 from tests.torture.interop import INTEROP
 from tests.torture.kills import RANDOM_KILLS
 from tests.torture.log_volume import LOG_VOLUME
@@ -38,6 +39,7 @@ PROGRAMMES: tuple[Programme, ...] = (
     MODEL,
     INTEROP,
     MEMORY,
+    HISTORIES,
     LOG_VOLUME,
     CODES,
     CANARIES,
