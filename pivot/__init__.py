@@ -17,11 +17,13 @@ Where things are, lower layers first (a module imports only from layers below it
   allow
 - use cases: `session`, `past` (other commits), `export`, `sums`, `push`, `fetch`, `checkout`,
   `verify`, which answer with `results`; `api` has them all
-- running stages: `repro`, a package with its own decisions, effects and faces; `overview`,
-  `graph_text` and `track` are about stages and data as well
+- running stages: `repro`, a package with its own decisions, effects and faces; `overview` and
+  `track` are about stages and data as well
+- the graph of stages: `graph` (a value), drawn by `graph_text`, `mermaid` and `dot`, all pure
 - where stages stand: `stage_states` (the words) and `stage_needs` (the graph); `transfer_states`
   after a transfer; `status` with `standing`, which asks `pipeline_states` and, for what is known
   by its lock alone, `lock_states`; `needed`; and `status_report`
+- what there is and where: `inventory`, a package: the page, text and JSON of `report`
 - what works and what does not: `doctor`, a package with its own effects and faces
 - clean-up of cache and remotes: `gc`, a package with its own decisions, effects and report
 - import of DVC projects: `dvc`, a package with all of these layers

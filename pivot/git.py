@@ -172,6 +172,27 @@ def _unknown(root: Path, revision: str) -> UsageError:
     return UsageError(f"Unknown revision '{revision}'", hint=hint)
 
 
+def recent_commits(root: Path, patterns: Iterable[str], count: int) -> list[tuple[str, str, str]]:
+    """Name the last *count* commits that changed files like *patterns*, the oldest first.
+
+    Each with its date and the first line of its message. Of a merge the branch that was merged into
+    counts. Outside of a repository, and before the first commit, there are none. Raises
+    `PivotError` when git cannot tell.
+    """
+    if not is_in_repository(root) or count < 1:
+        return []
+    form = "--format=%H%x00%as%x00%s"
+    which = [f":(glob){pattern}" for pattern in patterns]
+    options = ("--first-parent", "-m", "--no-show-signature", f"-{count}", form)
+    done = _run(root, "log", *options, "--", *which)
+    if done.returncode and _verify(root, "HEAD") is None:
+        return []
+    text = _checked(done, "cannot list commits").decode(errors="replace")
+    lines = (line.split("\0", 2) for line in text.split("\n"))
+    found = [(one[0], one[1], one[2]) for one in lines if len(one) == 3]  # noqa: PLR2004
+    return found[::-1]
+
+
 def last_change(root: Path, path: str) -> str:
     """Say who last committed a change of *path*, when, and in which commit.
 

@@ -1,28 +1,52 @@
-"""Draw the graph of stages: as a tree for a terminal, or for Mermaid; pure."""
+"""Draw the graph of stages as a tree for a terminal; pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from pivot.report import printable
+from pivot.stage_states import State
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Sequence
 
-    from pivot.pipeline import Pipeline
+    from pivot.graph import Node
+
+    Paint = Callable[[str, State], str]
+
+SYMBOLS = {
+    State.HIT: "✓",
+    State.CHANGED: "●",
+    State.WAITING: "○",
+    State.PARTIAL: "◐",
+    State.MISSING: "✗",
+    State.UNKNOWN: "?",
+}
+"""What stands before the name of a stage, so that nobody has to tell colours apart."""
 
 
-def draw_tree(pipeline: Pipeline, chosen: Collection[str]) -> list[str]:
-    """Draw each stage below one that it depends on; where it comes up again it is only named."""
-    users = _users(pipeline, chosen)
-    below = {user for names in users.values() for user in names}
+def _plain(text: str, state: State) -> str:
+    del state
+    return text
+
+
+def draw_tree(nodes: Sequence[Node], paint: Paint = _plain) -> list[str]:
+    """Draw each stage below one that it depends on; where it comes up again it is only named.
+
+    *paint* gives the symbol and the word of a state their colour.
+    """
+    users: dict[str, list[str]] = {node.name: [] for node in nodes}
+    for node in nodes:
+        for need in node.needs:
+            users[need].append(node.name)
+    by_name = {node.name: node for node in nodes}
     lines: list[str] = []
     drawn: set[str] = set()
-    waiting = [(name, "", "") for name in users if name not in below][::-1]
+    waiting = [(node.name, "", "") for node in nodes if not node.needs][::-1]
     while waiting:
         name, head, indent = waiting.pop()
         again = name in drawn and bool(users[name])
-        lines.append(f"{head}{printable(name)}{' (see above)' if again else ''}")
+        lines.append(f"{head}{_told(by_name[name], paint, again=again)}")
         if again:
             continue
         drawn.add(name)
@@ -33,34 +57,14 @@ def draw_tree(pipeline: Pipeline, chosen: Collection[str]) -> list[str]:
     return lines
 
 
-def draw_mermaid(pipeline: Pipeline, chosen: Collection[str]) -> list[str]:
-    """Draw a Mermaid flowchart: names are quoted, so that none of them means anything there."""
-    ids = {name: f"s{number}" for number, name in enumerate(_users(pipeline, chosen))}
-    lines = ["flowchart TD"]
-    lines += [f'  {ids[name]}["{_label(name)}"]' for name in ids]
-    lines += [
-        f"  {ids[needed]} --> {ids[name]}"
-        for name in ids
-        for needed in pipeline.needs[name]
-        if needed in ids
-    ]
-    return lines
-
-
-def _users(pipeline: Pipeline, chosen: Collection[str]) -> Mapping[str, list[str]]:
-    """List for each chosen stage those that depend on it, all in the order of the pipeline."""
-    users: dict[str, list[str]] = {name: [] for name in pipeline.stages if name in chosen}
-    for name in users:
-        for needed in pipeline.needs[name]:
-            if needed in users:
-                users[needed].append(name)
-    return users
-
-
-def _label(name: str) -> str:
-    return "".join(_escaped(name))
-
-
-def _escaped(name: str) -> Iterator[str]:
-    for char in name:
-        yield char if char.isalnum() or char in "-_./@ " else f"#{ord(char)};"
+def _told(node: Node, paint: Paint, *, again: bool) -> str:
+    """Name a stage; its state and the reason are said where it is drawn."""
+    name, above = printable(node.name), " (see above)" if again else ""
+    if node.state is None:
+        return f"{name}{above}"
+    symbol = paint(SYMBOLS[node.state], node.state)
+    if again:
+        return f"{symbol} {name}{above}"
+    tells = node.reason and node.state is not State.HIT
+    reason = f": {printable(node.reason)}" if tells else ""
+    return f"{symbol} {name}  {paint(str(node.state), node.state)}{reason}"

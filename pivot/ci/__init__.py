@@ -8,7 +8,7 @@ moved is moved by the use cases of the command line; here is only what a CI job 
   `oidc` (credentials of a role for the job's token), `comment` (on a pull request)
 - `inputs`, how they are read; `policy`, what the job may do and what its results mean
 - `use_cases` do what it is for; `outcome` counts what came of it; `told` is all that a job tells
-- the faces of that, all pure: `report`, `outputs`, `summary` (with `markdown` and `mermaid`),
+- the faces of that, all pure: `report`, `outputs`, `summary` (with `markdown`),
   `notes` on lock files
 - `run` is the whole `job`, and `publish` tells what it came to
 - `bootstrap` installs what the program needs, where it runs without its image

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pivot.ci.markdown import folded, plain, table
-from pivot.ci.mermaid import flowchart
 from pivot.ci.told import ObjectState, Status
 from pivot.errors import MEANINGS, ExitCode
+from pivot.mermaid import flowchart
 from pivot.report import human_size
 from pivot.stage_states import State
 

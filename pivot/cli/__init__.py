@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from pivot import __version__
+from pivot.cli.manual import documented
 from pivot.cli.options import EXIT_CODES, Common, common_options
 from pivot.errors import ExitCode, PivotError, TimedOut, UsageError, local_error
 from pivot.report import report_error
@@ -23,13 +24,14 @@ if TYPE_CHECKING:
 _COMMANDS = {
     "repro": "repro",
     "list": "look",
-    "dag": "look",
+    "dag": "dag",
     "push": "transfer",
     "pull": "checkout",
     "fetch": "transfer",
     "checkout": "checkout",
     "status": "status",
     "verify": "status",
+    "report": "report",
     "doctor": "doctor",
     "gc": "gc",
     "track": "track",
@@ -39,6 +41,7 @@ _COMMANDS = {
     "params": "compare",
     "metrics": "compare",
     "schema": "look",
+    "completion": "look",
     "import-dvc": "import_dvc",
 }
 
@@ -62,7 +65,7 @@ class _LazyGroup(click.Group):
             return None
         module = import_module(f"pivot.cli.{_COMMANDS[cmd_name]}")
         command: click.Command = getattr(module, _NAMES.get(cmd_name, cmd_name))
-        return command
+        return documented(command, cmd_name, EXIT_CODES)
 
 
 @click.group(

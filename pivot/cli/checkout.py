@@ -165,10 +165,10 @@ def pull(
       pivot pull train                  the outputs of one stage
       pivot pull data/tree/a.csv        one file of a directory output
       pivot pull 'data/**/*.csv'        outputs and files in them, by a pattern
-      pivot pull --needed-by eval       what the stages read that are to run for 'eval'
+      pivot pull --needed-by eval       what stages read that run for eval
       pivot pull --rev v1.0 -o old      as of that tag, in a directory of its own
       pivot pull --dry-run              what would be downloaded and placed
-      pivot pull --on-miss warn         in CI: go on when something is not there yet
+      pivot pull --on-miss warn         in CI: go on when something is missing
     """
     existing = _existing(Existing.UPDATE, force=force, only_missing=only_missing)
     links = _links(checkout_mode)

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from pivot.cli.options import EXIT_CODES, Common, common_options, json_option
+from pivot.cli.options import (
+    EXIT_CODES,
+    Common,
+    common_options,
+    complete_revisions,
+    json_option,
+    offer,
+    started_in,
+)
 from pivot.compare import choose
 from pivot.compare_report import Form, Style, report_differences, report_metrics
-from pivot.errors import PivotError, UsageError
-from pivot.git import list_branches
+from pivot.errors import UsageError
 from pivot.readings import find_metrics, read_metrics, read_parameters
 from pivot.report import printable
 from pivot.revision import open_places
 from pivot.tables import MOST_DIGITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from click.shell_completion import CompletionItem
 
@@ -40,38 +47,25 @@ Without B, A is compared with the workspace; A is HEAD if not given.
 )
 
 
-def _complete_revisions(
-    ctx: click.Context, param: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """Offer branches and tags."""
-    from click.shell_completion import CompletionItem  # noqa: PLC0415
-
-    del ctx, param
-    try:
-        names = list_branches(Common(Path.cwd()).project().root)
-    except PivotError:
-        return []
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
-
-
 def _complete_metrics(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Offer stages with metrics, and metric files."""
-    from click.shell_completion import CompletionItem  # noqa: PLC0415
+    from pivot.cli.candidates import Candidate  # noqa: PLC0415
 
     del param
-    common = Common(Path.cwd())
-    try:
+    common = started_in(ctx)
+
+    def find() -> Iterator[Candidate]:
         project = common.project()
         cache = _cache(project, common.config(project))
         with open_places(project, cache, (ctx.params.get("rev"),)) as (place,):
             found = find_metrics(place)
-    except PivotError:
-        return []
-    names = {part for owner in found.values() for part in (owner, owner.partition("@")[0])}
-    files = sorted(os.path.relpath(project.root / path, project.here) for path in found)
-    return [CompletionItem(n) for n in (*sorted(names), *files) if n.startswith(incomplete)]
+        names = {part for owner in found.values() for part in (owner, owner.partition("@")[0])}
+        files = sorted(os.path.relpath(project.root / path, project.here) for path in found)
+        yield from map(Candidate, (*sorted(names), *files))
+
+    return offer(incomplete, find)
 
 
 def _table_options(function: Command) -> Command:
@@ -90,9 +84,9 @@ def _diff_options(function: Command) -> Command:
         _table_options(function)
     )
     function = click.argument(
-        "new", metavar="[B]", required=False, shell_complete=_complete_revisions
+        "new", metavar="[B]", required=False, shell_complete=complete_revisions
     )(function)
-    return click.argument("old", metavar="[A]", default="HEAD", shell_complete=_complete_revisions)(
+    return click.argument("old", metavar="[A]", default="HEAD", shell_complete=complete_revisions)(
         function
     )
 
@@ -123,7 +117,14 @@ def diff_params(
     as_markdown: bool,
     precision: int | None,
 ) -> int:
-    """Print the parameters that differ between A and B."""
+    """Print the parameters that differ between A and B.
+
+    \b
+    Examples:
+      pivot params diff                 since the last commit
+      pivot params diff main --md       since main, for a pull request
+      pivot params diff v1.0 v1.1 --all
+    """
     project = common.project()
     config = common.config(project)
     style = _style(config, precision, every=every, as_json=as_json, as_markdown=as_markdown)
@@ -153,7 +154,7 @@ def metrics() -> None:
 @click.option(
     "--rev",
     metavar="REV",
-    shell_complete=_complete_revisions,
+    shell_complete=complete_revisions,
     help="A commit, branch or tag, instead of the workspace.",
 )
 @_table_options
@@ -204,7 +205,14 @@ def diff_metrics(
     as_markdown: bool,
     precision: int | None,
 ) -> int:
-    """Print the metrics that differ between A and B."""
+    """Print the metrics that differ between A and B.
+
+    \b
+    Examples:
+      pivot metrics diff                since the last commit
+      pivot metrics diff main --md      since main, for a pull request
+      pivot metrics diff v1.0 v1.1 --all
+    """
     project = common.project()
     config = common.config(project)
     cache = _cache(project, config)

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pivot.cli.options import EXIT_CODES, Common, common_options, json_option
+from pivot.cli.options import (
+    EXIT_CODES,
+    Common,
+    common_options,
+    complete_keys,
+    complete_values,
+    json_option,
+)
 from pivot.config import Config, load_config, load_level
 from pivot.errors import UsageError
 from pivot.keys import KEYS, Level, Setting, check_key, check_level, parse_setting
@@ -18,22 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from click.shell_completion import CompletionItem
-
     from pivot.report import Json
 
 
-def _complete_keys(
-    ctx: click.Context, param: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    from click.shell_completion import CompletionItem  # noqa: PLC0415
-
-    del ctx, param
-    keys = {name: key.meaning for name, key in KEYS.items()} | {"remotes.": "URL of a remote"}
-    return [CompletionItem(k, help=v) for k, v in keys.items() if k.startswith(incomplete)]
-
-
-_KEY = click.argument("key", shell_complete=_complete_keys)
+_KEY = click.argument("key", shell_complete=complete_keys)
 _GLOBAL = click.option("--global", "use_global", is_flag=True, help="The user's configuration.")
 _LOCAL = click.option("--local", "use_local", is_flag=True, help="The project's configuration.")
 
@@ -56,12 +51,22 @@ def config() -> None:
 
 @config.command("set", epilog=EXIT_CODES)
 @_KEY
-@click.argument("value")
+@click.argument("value", shell_complete=complete_values)
 @_GLOBAL
 @json_option
 @common_options
 def set_(common: Common, *, key: str, value: str, use_global: bool, as_json: bool) -> None:
-    """Set KEY to VALUE; comments and other keys in the file stay."""
+    """Set KEY to VALUE; comments and other keys in the file stay.
+
+    KEY is one that 'pivot config list' prints, remotes.NAME for the URL of a remote, or
+    remote_options.NAME.endpoint, .region or .profile.
+
+    \b
+    Examples:
+      pivot config set remotes.origin s3://my-bucket/pivot-cache
+      pivot config set remote.jobs 40
+      pivot config set --global cache.dir /scratch/pivot-cache
+    """
     from pivot.config_file import set_key  # noqa: PLC0415  the editor is heavy
 
     level = Level.GLOBAL if use_global else Level.LOCAL
@@ -79,7 +84,13 @@ def set_(common: Common, *, key: str, value: str, use_global: bool, as_json: boo
 @json_option
 @common_options
 def unset(common: Common, *, key: str, use_global: bool, as_json: bool) -> None:
-    """Remove KEY, so that its default or the user's value applies."""
+    """Remove KEY, so that its default or the user's value applies.
+
+    \b
+    Examples:
+      pivot config unset remote.jobs
+      pivot config unset --global default_remote
+    """
     from pivot.config_file import unset_key  # noqa: PLC0415  the editor is heavy
 
     check_key(key)
@@ -98,7 +109,13 @@ def unset(common: Common, *, key: str, use_global: bool, as_json: bool) -> None:
 @json_option
 @common_options
 def get(common: Common, *, key: str, use_global: bool, use_local: bool, as_json: bool) -> None:
-    """Print the value of KEY, and which level it comes from."""
+    """Print the value of KEY, and which level it comes from.
+
+    \b
+    Examples:
+      pivot config get default_remote
+      pivot config get --global cache.dir
+    """
     check_key(key)
     chosen = _one_level(use_global=use_global, use_local=use_local)
     value: Setting | None
@@ -118,7 +135,13 @@ def get(common: Common, *, key: str, use_global: bool, use_local: bool, as_json:
 @json_option
 @common_options
 def list_(common: Common, *, use_global: bool, use_local: bool, as_json: bool) -> None:
-    """Print every key with its value and the level that it comes from."""
+    """Print every key with its value and the level that it comes from.
+
+    \b
+    Examples:
+      pivot config list
+      pivot config list --local --json
+    """
     chosen = _one_level(use_global=use_global, use_local=use_local)
     if chosen is None:
         merged = _merged(common)

@@ -46,7 +46,7 @@ def doctor(
     Each line:
       ok         as it should be
       warning    works, with what you should know
-      failed     with its cure and, where you are refused, the permission that is missing
+      failed     with its cure and, where you are refused, the permission
       not asked  with the reason
 
     \b

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,11 +13,13 @@ from pivot.cli.options import (
     common_options,
     complete_remotes,
     json_option,
+    offer,
     quantity,
+    started_in,
     timeout_option,
 )
 from pivot.deadline import deadline
-from pivot.errors import PivotError, UsageError
+from pivot.errors import UsageError
 from pivot.gc.places import open_place
 from pivot.gc.protected import Rules
 from pivot.gc.report import MIN_AGE, gc_json, gc_text
@@ -27,6 +28,8 @@ from pivot.quantities import parse_age
 from pivot.report import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from click.shell_completion import CompletionItem
 
     from pivot.config import RemoteSettings
@@ -40,20 +43,20 @@ def _complete_receipts(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Offer the receipts of the cache, or of the remote if that is in a folder."""
-    from click.shell_completion import CompletionItem  # noqa: PLC0415
+    from pivot.cli.candidates import Candidate  # noqa: PLC0415
 
     del param
-    common = Common(Path.cwd())
-    try:
+    common = started_in(ctx)
+
+    def find() -> Iterator[Candidate]:
         session = common.session(None)
         remote = _settings(session, ctx.params.get("remote"))
         if remote is not None and not remote.url.startswith("file:"):
-            return []  # nobody asks a network at each key
+            return  # nobody asks a network at each key
         with contextlib.closing(open_place(session, remote)) as place:
-            names = sorted(place.receipts())
-    except PivotError:
-        return []
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+            yield from map(Candidate, sorted(place.receipts()))
+
+    return offer(incomplete, find)
 
 
 @click.command(epilog=EXIT_CODES)
@@ -152,7 +155,7 @@ def gc(
     Examples:
       pivot gc                           what would go from the local cache
       pivot gc --yes                     put it into the trash
-      pivot gc --commits 20              keep less: the last 20 commits of each branch
+      pivot gc --commits 20              keep 20 commits of each branch
       pivot gc --empty-trash --yes       get the room back, after a day
       pivot gc -r origin --claim         once: this project alone pushes there
       pivot gc -r origin                 what would go from the remote

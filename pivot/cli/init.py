@@ -13,7 +13,13 @@ from pivot.project import init_project
 @json_option
 @common_options
 def init(common: Common, *, force: bool, as_json: bool) -> None:
-    """Make a Pivot project in the current directory."""
+    """Make a Pivot project in the current directory.
+
+    \b
+    Examples:
+      pivot init
+      pivot -C analysis init
+    """
     made = init_project(common.directory, force=force)
     names = "".join(f"  {name}\n" for name in made)
     text = (

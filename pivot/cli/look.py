@@ -1,8 +1,9 @@
-"""`pivot list`, `pivot dag` and `pivot schema`: look at a pipeline."""
+"""`pivot list`, `pivot schema` and `pivot completion`: what is there, and forms and scripts."""
 
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -14,11 +15,7 @@ from pivot.cli.options import (
     complete_stages,
     json_option,
 )
-from pivot.graph_text import draw_mermaid, draw_tree
 from pivot.overview import Row, overview
-from pivot.pipeline.targets import choose_stages
-from pivot.pipeline.workspace import load_workspace_pipeline
-from pivot.references import load_documents
 from pivot.report import dump, printable
 from pivot.repro.decide import NOTHING_CHANGED
 from pivot.results import Problem, exit_code
@@ -32,11 +29,12 @@ if TYPE_CHECKING:
 
 SCHEMAS = {
     "pipeline": "pivot.yaml, for editors",
-    "report": "push, pull, fetch, checkout, verify; of every command, its errors",
+    "report": "push, pull, fetch, checkout, verify; errors of all commands",
     "repro": "repro",
     "stages": "list",
     "dag": "dag",
     "status": "status",
+    "inventory": "report",
     "doctor": "doctor",
     "gc": "gc",
     "ci-report": "pivot-ci, its report",
@@ -55,11 +53,10 @@ _SCHEMA_EPILOG = (
     + "".join(f"  {name:<12} {what}\n" for name, what in SCHEMAS.items())
     + f"\n{EXIT_CODES}"
 )
-_STAGES = click.argument("stages", nargs=-1, shell_complete=complete_stages)
 
 
 @click.command("list", epilog=EXIT_CODES)
-@_STAGES
+@click.argument("stages", nargs=-1, shell_complete=complete_stages)
 @json_option
 @common_options
 def list_(common: Common, *, stages: tuple[str, ...], as_json: bool) -> int:
@@ -90,36 +87,6 @@ def list_(common: Common, *, stages: tuple[str, ...], as_json: bool) -> int:
     return int(exit_code(tuple(problems)))
 
 
-@click.command(epilog=EXIT_CODES)
-@_STAGES
-@click.option("--mermaid", is_flag=True, help="Print a Mermaid flowchart.")
-@json_option
-@common_options
-def dag(common: Common, *, stages: tuple[str, ...], mermaid: bool, as_json: bool) -> None:
-    """Draw which stage depends on which; with STAGES only what these need.
-
-    \b
-    Examples:
-      pivot dag
-      pivot dag train
-      pivot dag --mermaid > graph.mmd
-    """
-    project = common.project()
-    pipeline = load_workspace_pipeline(project, load_documents(project))
-    here = os.path.relpath(project.here, project.root)
-    chosen = choose_stages(
-        pipeline, stages, here="" if here == "." else here, root=str(project.root)
-    )
-    if as_json:
-        names = [name for name in pipeline.stages if name in chosen]
-        rows: list[Json] = [{"name": name, "needs": [*pipeline.needs[name]]} for name in names]
-        click.echo(dump({"version": 1, "stages": rows}))
-        return
-    draw = draw_mermaid if mermaid else draw_tree
-    for line in draw(pipeline, chosen):
-        click.echo(line)
-
-
 @click.command(epilog=_SCHEMA_EPILOG)
 @click.argument("name", metavar="[NAME]", type=click.Choice([*SCHEMAS]), default="pipeline")
 @common_options
@@ -133,6 +100,28 @@ def schema(common: Common, *, name: str) -> None:
     """
     del common
     click.echo(schema_text(name), nl=False)
+
+
+@click.command(epilog=EXIT_CODES)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@common_options
+def completion(common: Common, *, shell: str) -> None:
+    """Print a script that lets a shell complete commands, stages, outputs, remotes and options.
+
+    The script asks this command at every tab key; it holds no names itself, and need not be
+    written anew.
+
+    \b
+    Examples:
+      eval "$(pivot completion bash)"      in ~/.bashrc
+      eval "$(pivot completion zsh)"       in ~/.zshrc, after compinit
+      pivot completion fish | source       in ~/.config/fish/config.fish
+    """
+    from pivot.cli.completion import NAMES, script  # noqa: PLC0415  needed here alone
+
+    del common
+    own = os.path.basename(sys.argv[0])
+    click.echo(script(shell, (own,) if own == NAMES[1] else NAMES), nl=False)
 
 
 def _table(rows: Sequence[Row]) -> list[str]:

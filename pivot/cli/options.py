@@ -21,10 +21,11 @@ from pivot.report import dump, printable
 from pivot.transfer import Meter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from click.shell_completion import CompletionItem
 
+    from pivot.cli.candidates import Candidate
     from pivot.config import Config
     from pivot.report import Json, Report
     from pivot.session import Session
@@ -144,7 +145,13 @@ class Common:
 def common_options(function: Command) -> Command:
     """Give a command -C, -v and -q; it gets them as `common`, joined with the group's."""
 
-    @click.option("-C", "directory", metavar="DIR", help="Run as if started in DIR.")
+    @click.option(
+        "-C",
+        "directory",
+        metavar="DIR",
+        shell_complete=complete_directories,
+        help="Run as if started in DIR.",
+    )
     @click.option("-v", "--verbose", count=True, help="Say more, a line for every object.")
     @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
     @functools.wraps(function)
@@ -162,93 +169,127 @@ def common_options(function: Command) -> Command:
     return wrapped  # type: ignore[return-value]
 
 
+def started_in(ctx: click.Context) -> Common:
+    """Say where a command that is being typed would run, by the -C that stand before here."""
+    place = Path.cwd()
+    chain: list[click.Context] = []
+    while True:
+        chain.insert(0, ctx)
+        if ctx.parent is None:
+            break
+        ctx = ctx.parent
+    for each in chain:
+        place /= each.params.get("directory") or ""
+    return Common(place)
+
+
 def complete_remotes(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Offer the names of the configured remotes."""
-    from click.shell_completion import CompletionItem  # noqa: PLC0415
+    from pivot.cli import candidates  # noqa: PLC0415
 
-    del ctx, param
-    common = Common(Path.cwd())
-    try:
-        remotes = common.config(common.project()).remotes
-    except PivotError:
-        return []  # a completion has nobody to complain to
-    return [
-        CompletionItem(name, help=remote.url)
-        for name, remote in remotes.items()
-        if name.startswith(incomplete)
-    ]
+    del param
+    return offer(incomplete, lambda: candidates.list_remotes(_config(ctx)))
+
+
+def complete_keys(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer keys of the configuration."""
+    from pivot.cli import candidates  # noqa: PLC0415
+
+    del param
+    return offer(incomplete, lambda: candidates.list_keys(_config(ctx)))
+
+
+def complete_values(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer what the key that stands before can be set to."""
+    from pivot.cli import candidates  # noqa: PLC0415
+
+    del param
+    key = str(ctx.params.get("key"))
+    return offer(incomplete, lambda: candidates.list_values(_config(ctx), key))
 
 
 def complete_targets(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Offer stages and outputs."""
-    from click.shell_completion import CompletionItem  # noqa: PLC0415
+    """Offer stages and outputs of lock files, and tracked data."""
+    from pivot.cli import candidates  # noqa: PLC0415
 
-    from pivot.references import load_references  # noqa: PLC0415
-
-    del ctx, param
-    try:
-        project = find_project(Path.cwd(), os.environ)
-        references = load_references(project)
-    except PivotError:
-        return []
-    paths = [
-        os.path.relpath(project.root / entry.output.path, project.here)
-        for entry in references.entries
-    ]
-    names = [*sorted(references.stages), *sorted(paths)]
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    list_ = candidates.list_any if ctx.info_name == "status" else candidates.list_targets
+    del param
+    return offer(incomplete, lambda: list_(started_in(ctx).project(), incomplete))
 
 
 def complete_stages(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Offer the stages of the pipeline."""
-    from click.shell_completion import CompletionItem  # noqa: PLC0415
+    """Offer the stages of the pipeline, and what they make."""
+    from pivot.cli import candidates  # noqa: PLC0415
 
-    from pivot.pipeline.workspace import load_workspace_pipeline  # noqa: PLC0415
-    from pivot.references import load_documents  # noqa: PLC0415
-
-    del ctx, param
-    try:
-        project = find_project(Path.cwd(), os.environ)
-        stages = load_workspace_pipeline(project, load_documents(project)).stages.values()
-    except PivotError:
-        return []
-    names = dict.fromkeys(name for stage in stages for name in (stage.group, stage.name))
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    del param
+    return offer(incomplete, lambda: candidates.list_stages(started_in(ctx).project(), incomplete))
 
 
 def complete_needs(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Offer the stages of the pipeline, and those of locks alone."""
-    from click.shell_completion import CompletionItem  # noqa: PLC0415
+    from pivot.cli import candidates  # noqa: PLC0415
 
-    from pivot.stage_needs import stage_needs  # noqa: PLC0415
-
-    del ctx, param
-    try:
-        names = stage_needs(find_project(Path.cwd(), os.environ))
-    except PivotError:
-        return []
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    del param
+    return offer(incomplete, lambda: candidates.list_needs(started_in(ctx).project()))
 
 
 def complete_revisions(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Offer branches and tags."""
+    from pivot.cli import candidates  # noqa: PLC0415
+
+    del param
+    return offer(incomplete, lambda: candidates.list_revisions(started_in(ctx).project()))
+
+
+def complete_directories(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Leave directories to the shell."""
     from click.shell_completion import CompletionItem  # noqa: PLC0415
 
-    from pivot.git import list_branches  # noqa: PLC0415
-
     del ctx, param
+    return [CompletionItem(incomplete, type="dir")]
+
+
+def offer(incomplete: str, find: Callable[[], Iterable[Candidate]]) -> list[CompletionItem]:
+    """Offer what *find* finds and what begins so; names that a shell cannot take are left out.
+
+    Errors are not told: a completion has nobody to complain to.
+    """
+    from click.shell_completion import CompletionItem  # noqa: PLC0415
+
     try:
-        names = ["HEAD", *list_branches(find_project(Path.cwd(), os.environ).root)]
-    except PivotError:
+        found = [one for one in find() if one.word.startswith(incomplete)]
+    except (PivotError, OSError, UnicodeError):
         return []
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return [
+        CompletionItem(
+            one.word, type="file" if one.leads_on else "plain", help=printable(one.about) or None
+        )
+        for one in found
+        if one.word.isprintable()
+    ]
+
+
+def _config(ctx: click.Context) -> Config:
+    """Read the configuration, that of the user alone outside of a project."""
+    common = started_in(ctx)
+    try:
+        project = common.project()
+    except UsageError:
+        return common.config(None)
+    return common.config(project)

@@ -41,7 +41,13 @@ def remote() -> None:
 @json_option
 @common_options
 def list_(common: Common, *, as_json: bool) -> None:
-    """Print every remote with its URL, and which one is the default."""
+    """Print every remote with its URL, and which one is the default.
+
+    \b
+    Examples:
+      pivot remote list
+      pivot remote list --json
+    """
     config = common.config(common.project())
     remotes = config.remotes
     default = _default(config)
@@ -74,7 +80,14 @@ def add(
     as_default: bool,
     as_json: bool,
 ) -> None:
-    """Add the remote NAME at URL: s3://bucket/prefix or file:///folder."""
+    """Add the remote NAME at URL: s3://bucket/prefix or file:///folder.
+
+    \b
+    Examples:
+      pivot remote add origin s3://my-bucket/pivot-cache --default
+      pivot remote add lab s3://cache/p --endpoint https://s3.lab.example.org
+      pivot remote add nas file:///mnt/nas/pivot-cache
+    """
     from pivot.config_file import set_key  # noqa: PLC0415  the editor is heavy
 
     project = common.project()
@@ -101,7 +114,12 @@ def add(
 @json_option
 @common_options
 def remove(common: Common, *, name: str, as_json: bool) -> None:
-    """Forget the remote NAME; what it holds is not touched."""
+    """Forget the remote NAME; what it holds is not touched.
+
+    \b
+    Examples:
+      pivot remote remove nas
+    """
     from pivot.config_file import unset_key  # noqa: PLC0415  the editor is heavy
 
     project = common.project()
@@ -124,7 +142,12 @@ def remove(common: Common, *, name: str, as_json: bool) -> None:
 @json_option
 @common_options
 def default(common: Common, *, name: str, as_json: bool) -> None:
-    """Make NAME the default remote."""
+    """Make NAME the default remote, which counts without --remote.
+
+    \b
+    Examples:
+      pivot remote default origin
+    """
     from pivot.config_file import set_key  # noqa: PLC0415  the editor is heavy
 
     project = common.project()

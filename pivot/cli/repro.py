@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _EPILOG = (
     """\b
 STAGES are names ('train', which is all of 'train@a', 'train@b', and also the
-unique end of 'demo/train'), patterns ('train@*'), outputs, or pivot.yaml files.
+unique end of 'demo/train'), patterns ('train@*'), outputs, pivot.yaml files.
 All that they depend on is brought up to date as well. Without STAGES: all.
 
 """
@@ -92,7 +92,7 @@ def repro(
       pivot repro train                 one stage, and what it depends on
       pivot repro -n                    what would run, and why
       pivot repro --pull                in CI: use what the team has made already
-      pivot repro --check --allow-missing   exit 0 if nothing has to run; moves no data
+      pivot repro --check --allow-missing   exit 0 if nothing has to run
     """
     if single and downstream:
         raise UsageError("--single and --downstream are mutually exclusive")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from pivot import api
-from pivot.cli.options import complete_needs, complete_revisions
+from pivot.cli.options import complete_directories, complete_needs, complete_revisions
 from pivot.errors import UsageError
 from pivot.export import Export
 
@@ -34,6 +34,7 @@ output_option = click.option(
     "-o",
     "--output",
     metavar="DIR",
+    shell_complete=complete_directories,
     help="Place outputs below DIR, as copies, and leave the workspace as it is.",
 )
 

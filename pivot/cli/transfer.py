@@ -200,7 +200,7 @@ def fetch(
       pivot fetch train -r backup   one stage, from another remote
       pivot fetch --rev v1.0        all that the lock files of that tag refer to
       pivot fetch --all-branches    to work offline, on any branch
-      pivot fetch --needed-by eval  what the stages read that are to run for 'eval'
+      pivot fetch --needed-by eval  what stages read that run for eval
     """
     with deadline(timeout):
         session = common.session(jobs, max_size=max_size, integrity=integrity)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from pivot.cli.look import SCHEMAS
 from tests.conftest import ROOT, Command
 from tests.e2e.test_report import valid
-from tests.e2e.test_terminal import complete
+from tests.e2e.test_terminal import complete, on_a_terminal
 from tests.projects import ProjectBuilder, digest
 
 PIPELINE = """\
@@ -173,6 +174,64 @@ def test_dag_speaks_mermaid_and_json(project: Path, bare_pivot: Command) -> None
         {"name": "prepare", "needs": []},
         {"name": "plot", "needs": ["prepare"]},
     ]
+
+
+def test_dag_has_the_states_that_status_says(project: Path, bare_pivot: Command) -> None:
+    assert bare_pivot("repro", cwd=project).code == 0
+    (project / "pivot.yaml").write_text(PIPELINE.replace("cp clean.csv plot.svg", "cp *.csv ."))
+
+    drawn = bare_pivot("dag", "--status", cwd=project)
+    graph = valid(bare_pivot("dag", "--status", "--json", cwd=project).out, "dag")
+    told = valid(bare_pivot("status", "--json", cwd=project).out, "status")
+
+    assert (drawn.code, drawn.err) == (0, "")
+    assert drawn.out.splitlines()[:3] == [
+        "✓ prepare  hit",
+        "├── ● plot  changed: command changed",
+        "│   └── ○ compare  waiting: plot may change its input",
+    ]
+    assert [[stage[key] for key in ("name", "state", "reason")] for stage in graph["stages"]] == [
+        [stage[key] for key in ("name", "state", "reason")] for stage in told["stages"]
+    ]
+
+
+def test_dag_asks_the_remote_when_told_to(project: Path, bare_pivot: Command) -> None:
+    (project / "remote").mkdir()
+    ProjectBuilder(project).config(f"remotes:\n  nas: file://{project}/remote\n")
+    assert bare_pivot("repro", cwd=project).code == 0
+    (project / "plot.svg").unlink()
+    shutil.rmtree(project / ".pivot/cache")
+
+    offline = bare_pivot("dag", "--status", "plot", cwd=project)
+    online = bare_pivot("dag", "-r", "nas", "--dot", "plot", cwd=project)
+
+    assert offline.code == 0
+    assert online.code == 3
+    assert 'label="plot\\nmissing"' in online.out
+    assert "plot: 1 of 1 object(s) can be had nowhere" in online.err
+
+
+def test_dag_is_coloured_on_a_terminal_alone(project: Path, bare_pivot: Command) -> None:
+    _, shown = on_a_terminal(bare_pivot, "dag", "--status", "prepare", cwd=project)
+
+    assert "\x1b[34m●\x1b[0m prepare  \x1b[34mchanged\x1b[0m: never ran" in shown
+    assert "\x1b" not in bare_pivot("dag", "--status", "prepare", cwd=project).out
+
+
+def test_dag_draws_what_locks_say_where_there_is_no_pipeline(
+    tmp_path: Path, bare_pivot: Command
+) -> None:
+    built = ProjectBuilder(tmp_path)
+    built.stage("prep", {"out.bin": b"out"})
+    built.stage("train", {"model.bin": b"model"}, after=["prep"])
+
+    assert bare_pivot("dag", cwd=tmp_path).out.splitlines() == ["prep", "└── train"]
+
+
+def test_dag_speaks_one_language_at_a_time(project: Path, bare_pivot: Command) -> None:
+    done = bare_pivot("dag", "--mermaid", "--dot", cwd=project)
+
+    assert (done.code, "mutually exclusive" in done.err) == (2, True)
 
 
 @pytest.mark.parametrize("command", ["dag", "list", "repro"])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot.ci.mermaid import flowchart
+from pivot.mermaid import flowchart
 from pivot.report import printable
 from pivot.stage_states import StageState, State
 from tests.unit.telling import HOSTILE, NAMES, huge, stage
