@@ -5,14 +5,15 @@ Where things are, lower layers first (a module imports only from layers below it
 - words: `frozen`, `errors`, `guard`, `objects`, `remote_url`, `budget`, `pace`, `manifests`,
   `quantities`, `deadline`, `room`, `foreign_text`
 - documents: `paths`, `documents`, `values`, `schema`, `project`, `keys`, `config`, `config_file`,
-  `lockfile`, `lock_writer`, `ledger`, `tracked`, `gitignore`, `git`,
-  `refs`, `snapshot`
+  `remote_choice`, `authorities`, `lockfile`, `lock_writer`, `ledger`, `tracked`, `gitignore`,
+  `git`, `refs`, `snapshot`
 - pipelines: `stage`, `parameters`, `fingerprint`, and `pipeline`, a package: files to one graph
 - decisions, all pure: `globs`, `targets`, `plan`, `listing`
 - effects: `references`, `history`, `crew`, `ahead`, `transfer`, `scratch` and `partials`
   (by `owner`), `proofs`, `cache` (with `arrivals`, `durable` and `guard`), `tree`, `workspace`,
   `copying`, `placement`, `exchange`, `observer`, `remembered`, `remote` (its kinds: `folder`;
-  `s3`, with `s3_stat`, `s3_download`, `s3_calls`, `s3_stores`, `s3_errors` and `aws`), `remotes`;
+  `s3`, with `s3_stat`, `s3_download`, `s3_calls`, `s3_stores`, `s3_errors` and `aws`; several as
+  one: `chain`), `remotes`;
   what only `doctor` asks of S3 are `s3_trials` and `aws_service`; `iam` knows what AWS has to
   allow
 - use cases: `session`, `past` (other commits), `export`, `sums`, `push`, `fetch`, `checkout`,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pivot.fetch import fetch
     from pivot.needed import select_needed
     from pivot.past import select_refs, select_revision
-    from pivot.push import push
+    from pivot.push import push, push_each
     from pivot.session import Session
     from pivot.status import status
     from pivot.verify import verify
@@ -26,6 +26,7 @@ __all__ = [
     "fetch",
     "pull",
     "push",
+    "push_each",
     "select_needed",
     "select_refs",
     "select_revision",
@@ -37,6 +38,7 @@ _ELSEWHERE = {
     "Session": "session",
     "doctor": "doctor.examine",
     "pull": "checkout",
+    "push_each": "push",
     "select_needed": "needed",
     "select_refs": "past",
     "select_revision": "past",

@@ -7,11 +7,10 @@ import functools
 import os
 import re
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pivot.authorities import find_authorities, read_authorities
 from pivot.errors import (
-    LocalError,
     NoCredentials,
     RemoteDenied,
     RemoteError,
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 # botocore trusts what it parses: a process or a container that answers nonsense shows as these
 TRUSTING = (RuntimeError, ValueError, OSError, AttributeError, LookupError, TypeError)
 
-_BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
 DEFAULT_REGION = "us-east-1"
 _COMMERCIAL_ENDPOINT = re.compile(r"https://s3(?:\.[a-z]{2}(?:-[a-z]+)+-\d+)?\.amazonaws\.com")
 
@@ -53,6 +51,7 @@ class Access:
 
     *find_region* asks AWS where the bucket really is, when *region* turns out to be wrong.
     *source* says which link of the chain had the credentials; *guessed* that nobody named *region*.
+    *anonymous* requests are not signed; *requester_pays* is said with each.
     """
 
     endpoint: str | None
@@ -62,6 +61,8 @@ class Access:
     find_region: Callable[[], str] | None = None
     source: str = ""
     guessed: bool = False
+    anonymous: bool = False
+    requester_pays: bool = False
 
 
 def find_access(
@@ -86,7 +87,9 @@ def find_access(
         or environment.get("AWS_DEFAULT_REGION")
         or None
     )
-    authorities = _authorities(environment)
+    authorities = find_authorities(environment)
+    if remote.anonymous:
+        return _without_credentials(remote, bucket, endpoint, region, authorities, guess=guess)
     plain = None if remote.profile or credentials else _plain_credentials(environment)
     if plain is not None and _says_it_all(endpoint, region, environment):
         found = region
@@ -102,18 +105,54 @@ def find_access(
             find_region,
             source=_SOURCES["env"],
             guessed=region is None,
+            requester_pays=remote.requester_pays,
         )
     return _from_chain(remote, bucket, endpoint, region, authorities, credentials, guess=guess)
 
 
+def _without_credentials(
+    remote: RemoteSettings,
+    bucket: str,
+    endpoint: str | None,
+    region: str | None,
+    authorities: str | None,
+    *,
+    guess: bool,
+) -> Access:
+    """Look for no credentials at all: what is found could be sent."""
+
+    def nobody() -> Credentials:
+        raise NoCredentials(f"{remote.name}: is anonymous")
+
+    find_region = functools.partial(find_bucket_region, bucket, anonymous=True)
+    found = region
+    if found is None:
+        with _asking(remote.name):
+            found = DEFAULT_REGION if endpoint or guess else find_region()
+    return Access(
+        endpoint,
+        found,
+        nobody,
+        authorities,
+        None if endpoint else find_region,
+        guessed=region is None,
+        anonymous=True,  # and so nobody could be charged
+    )
+
+
 def find_bucket_region(
-    bucket: str, *, endpoint: str | None = None, session: boto3.Session | None = None
+    bucket: str,
+    *,
+    endpoint: str | None = None,
+    session: boto3.Session | None = None,
+    anonymous: bool = False,
 ) -> str:
     """Ask S3 in which region *bucket* is, which it tells even those whom it refuses.
 
     Raises `RemoteError` when there is no such bucket, `RemoteUnavailable` when S3 does not answer.
     """
     import boto3  # noqa: PLC0415
+    from botocore import UNSIGNED  # noqa: PLC0415
     from botocore.config import Config  # noqa: PLC0415
     from botocore.exceptions import (  # noqa: PLC0415
         BotoCoreError,
@@ -126,7 +165,12 @@ def find_bucket_region(
             "s3",
             endpoint_url=endpoint,
             region_name=DEFAULT_REGION,
-            config=Config(connect_timeout=5, read_timeout=10, retries={"max_attempts": 1}),
+            config=Config(
+                connect_timeout=5,
+                read_timeout=10,
+                retries={"max_attempts": 1},
+                signature_version=UNSIGNED if anonymous else None,
+            ),
         )
         answer = client.head_bucket(Bucket=bucket)
     except ClientError as error:
@@ -248,29 +292,6 @@ def _says_it_all(endpoint: str | None, region: str | None, environment: Mapping[
     return bool(endpoint) or not special
 
 
-def _authorities(environment: Mapping[str, str]) -> str | None:
-    """Read the certificate authorities to trust beside the system's own."""
-    for name in _BUNDLES:
-        if path := environment.get(name):
-            return _read_authorities(name, path)
-    return None
-
-
-def authorities_path(environment: Mapping[str, str]) -> str | None:
-    """Say which file of certificate authorities the environment names."""
-    return next(filter(None, map(environment.get, _BUNDLES)), None)
-
-
-def _read_authorities(name: str, path: str) -> str:
-    try:
-        text = Path(path).read_text(encoding="ascii", errors="replace")
-    except OSError as error:
-        raise LocalError(f"{name} names {path}: {error.strerror}") from error
-    if "-----BEGIN CERTIFICATE-----" not in text:
-        raise UsageError(f"{name} names {path}, which holds no PEM certificate")
-    return text
-
-
 def _from_chain(
     remote: RemoteSettings,
     bucket: str,
@@ -303,7 +324,7 @@ def _from_chain(
             url = session.client("s3").meta.endpoint_url
             endpoint = None if _COMMERCIAL_ENDPOINT.fullmatch(url) else url
         if authorities is None and (path := core.get_config_variable("ca_bundle")):
-            authorities = _read_authorities("ca_bundle of the AWS profile", path)
+            authorities = read_authorities("ca_bundle of the AWS profile", path)
         guessed = region is None
         if region is None and (endpoint or guess):
             region = DEFAULT_REGION
@@ -323,6 +344,7 @@ def _from_chain(
         None if endpoint else find_region,
         source=source,
         guessed=guessed,
+        requester_pays=remote.requester_pays,
     )
 
 

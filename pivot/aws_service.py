@@ -12,7 +12,8 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from pivot.aws import TRUSTING, authorities_path, service_endpoint
+from pivot.authorities import authorities_path
+from pivot.aws import TRUSTING, service_endpoint
 from pivot.foreign_text import tell
 from pivot.frozen import frozen
 

@@ -15,6 +15,7 @@ from pivot.keys import Link
 from pivot.placement import place
 from pivot.plan import CheckoutPlan, Existing, Step, Wanted, list_wanted, plan_checkout, sound
 from pivot.remembered import Remembered
+from pivot.remote_choice import read_chain
 from pivot.results import Checkout, Pull
 from pivot.room import check_room
 from pivot.scratch import Scratch
@@ -76,7 +77,7 @@ def pull(
 
     *selection* and *export* are as for `checkout`.
     """
-    settings = session.config.remote(remote)
+    settings = read_chain(session.config, remote)
     selection = session.select(targets) if selection is None else selection
     with session.cache() as cache:
         damaged = find_damaged(session, cache, list_wanted(selection.entries), dry_run=dry_run)

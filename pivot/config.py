@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pivot.documents import Value, load_yaml, mapping
 from pivot.errors import InvalidDocument, UsageError
 from pivot.foreign_text import tell
 from pivot.frozen import frozen
-from pivot.keys import KEYS, OPTIONS, REMOTE_KEY, Integrity, Level, Link, Setting, read_setting
+from pivot.keys import (
+    FLAGS,
+    KEYS,
+    OPTIONS,
+    REMOTE_KEY,
+    Integrity,
+    Level,
+    Link,
+    Setting,
+    read_setting,
+)
 from pivot.remote_url import is_exposed
 
 if TYPE_CHECKING:
@@ -20,13 +30,22 @@ if TYPE_CHECKING:
 
 @frozen
 class RemoteSettings:
-    """A configured remote; an empty *endpoint*, *region* or *profile* is left to the AWS chain."""
+    """A configured remote; an empty *endpoint*, *region* or *profile* is left to the AWS chain.
+
+    *anonymous* sends no credentials, *requester_pays* agrees to be charged, *read_only* keeps us
+    from writing. With a *chain* it stands for several, of which the first that has an object is
+    read; see `remote_choice`.
+    """
 
     name: str
     url: str
     endpoint: str = ""
     region: str = ""
     profile: str = ""
+    anonymous: bool = False
+    read_only: bool = False
+    requester_pays: bool = False
+    chain: tuple[RemoteSettings, ...] = ()
 
 
 @frozen
@@ -81,13 +100,16 @@ class Config:
         for key in self.settings:
             if match := REMOTE_KEY.fullmatch(key):
                 name = match[1]
-                values = {
-                    option: str(self.settings[f"remote_options.{name}.{option}"][0])
-                    for option in OPTIONS
-                    if f"remote_options.{name}.{option}" in self.settings
-                }
-                found[name] = RemoteSettings(name, str(self.settings[key][0]), **values)
+                url = str(self.settings[key][0])
+                found[name] = RemoteSettings(name, url, **self._options(name))
         return found
+
+    def _options(self, name: str) -> dict[str, Any]:
+        """Look up what is set of the options of a remote: texts, and `FLAGS`."""
+        keys = {option: f"remote_options.{name}.{option}" for option in OPTIONS}
+        return {
+            option: self.settings[key][0] for option, key in keys.items() if key in self.settings
+        }
 
     def remote(self, name: str | None = None) -> RemoteSettings:
         """Choose a remote: by *name*, else the default, else the only one; raises `UsageError`."""
@@ -113,6 +135,8 @@ class Config:
 
     def doubts(self, remote: RemoteSettings) -> tuple[str, ...]:
         """Say what makes *remote* less safe than it looks, and was not its user's choice."""
+        if remote.chain:
+            return tuple(told for link in remote.chain for told in self.doubts(link))
         key = f"remote_options.{remote.name}.endpoint"
         if self.get(key)[1] is not Level.LOCAL or not is_exposed(remote.endpoint):
             return ()
@@ -126,13 +150,17 @@ class Config:
 def load_config(project: Project | None, user_file: Path) -> Config:
     """Read and merge the user's and the project's configuration; raises `InvalidDocument`.
 
-    A project may ask for more integrity than its user, never for less.
+    A project may ask for more integrity than its user, never for less; and it may make a remote
+    anonymous or read-only, but not undo that its user did.
     """
     settings = load_level(user_file, Level.GLOBAL)
     if project is not None:
         local = load_level(project.config, Level.LOCAL)
         if settings.get("integrity", ("", ""))[0] == Integrity.REQUIRE:
             local.pop("integrity", None)
+        for key, (value, _) in settings.items():
+            if value is True and key.startswith("remote_options.") and key.endswith(FLAGS):
+                local.pop(key, None)
         settings |= local
     return Config(settings)
 

@@ -6,17 +6,19 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pivot.chain import complaints, holder, pass_over, unasked
 from pivot.config import RemoteSettings
 from pivot.errors import LocalError, ObjectDamaged, ObjectFalse, PivotError, UsageError
 from pivot.plan import Wanted, list_wanted, plan_transfer, sound
-from pivot.results import Transfer, stopped_transfer
+from pivot.remote_choice import read_chain
+from pivot.results import Source, Transfer, stopped_transfer
 from pivot.room import check_room
 from pivot.sums import stale_warnings
 from pivot.transfer import Failed, Moves
 from pivot.workspace import find_contents
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pivot.cache import Cache
     from pivot.config import Config
@@ -39,7 +41,7 @@ def fetch(
 
     A *selection* that was made elsewhere takes the place of that of targets.
     """
-    settings = session.config.remote(remote)
+    settings = read_chain(session.config, remote)
     chosen = session.select(targets) if selection is None else selection
     with session.cache() as cache:
         references = (*chosen.entries, *chosen.past)
@@ -125,12 +127,22 @@ def _fetch(
             here = find_contents(session.project.root, cache, references, unkept)
             held = cached | {digest: path.stat().st_size for digest, path in here.items()}
             plan = plan_transfer(wanted, source=kept, destination=held)
+            doubtful = unasked(store, plan.missing)
             weak = session.refuse_weak(wanted[digest] for digest in plan.transfer)
-            plan = plan.without(weak)
+            plan = plan.without(weak | doubtful)
             doubts = session.config.doubts(settings)
             if dry_run:
-                name, url = settings.name, store.url
-                return Transfer("fetch", name, url, wanted, plan, refused=weak, warnings=doubts)
+                return Transfer(
+                    "fetch",
+                    settings.name,
+                    store.url,
+                    wanted,
+                    plan,
+                    refused=weak,
+                    unasked=doubtful,
+                    warnings=(*doubts, *complaints(store)),
+                    sources=_sources(store, settings, plan.transfer),
+                )
             session.check_size(plan.bytes + before)
             _check_room(session, cache, plan)
             moves = session.move(plan, lambda d: _receive(session, store, cache, wanted[d]))
@@ -142,8 +154,11 @@ def _fetch(
                 plan,
                 _named(cache, moves),
                 refused=weak,
+                unasked=doubtful,
+                sources=_sources(store, settings, _arrived(plan, moves)),
                 warnings=(
                     *doubts,
+                    *complaints(store),
                     *stale_warnings(session.project.root, references, plan.transfer),
                 ),
             )
@@ -151,6 +166,25 @@ def _fetch(
         raise
     except PivotError as error:
         return stopped_transfer("fetch", settings, wanted, error, cached)
+
+
+def _arrived(plan: TransferPlan, moves: Moves) -> dict[Digest, int | None]:
+    """List what was fetched, with sizes."""
+    moved = [o.digest for o in moves.outcomes if not isinstance(o, Failed) and not o.was_there]
+    return {digest: plan.transfer[digest] for digest in moved}
+
+
+def _sources(
+    store: Remote, settings: RemoteSettings, held: Mapping[Digest, int | None]
+) -> tuple[Source, ...]:
+    """Say how much of *held* each remote of a chain has; nothing for a remote by itself."""
+    sizes: dict[str, list[int]] = {link.name: [] for link in settings.chain}
+    for digest, size in held.items() if sizes else ():
+        sizes[holder(store, digest)].append(size or 0)
+    return tuple(
+        Source(link.name, link.url, len(sizes[link.name]), sum(sizes[link.name]))
+        for link in settings.chain
+    )
 
 
 def _check_room(session: Session, cache: Cache, plan: TransferPlan) -> None:
@@ -184,6 +218,11 @@ def _named(cache: Cache, moves: Moves) -> Moves:
     return Moves(kept, moves.stopped)
 
 
+def _place(store: Remote, want: Wanted) -> str:
+    name = holder(store, want.digest)
+    return f"remote '{name}'" if name else "the remote"
+
+
 def _receive(session: Session, store: Remote, cache: Cache, want: Wanted) -> bool:
     """Fetch one object; wrong bytes are fetched once more before they are called damage."""
     for last in (False, True):
@@ -196,16 +235,18 @@ def _receive(session: Session, store: Remote, cache: Cache, want: Wanted) -> boo
             )
         except ObjectFalse as error:  # what was asked for twice would be as false
             raise ObjectFalse(
-                f"the copy on the remote is false and was not kept: it {error.message}",
+                f"the copy on {_place(store, want)} is false and was not kept: it {error.message}",
                 hint=f"somebody replaced it there, or changed {want.ledger} ('git log' tells who): "
                 "delete it there, and push it again from where it was made",
             ) from error
         except ObjectDamaged as error:
             if last:
                 raise ObjectDamaged(
-                    f"the copy on the remote is damaged and was not kept: it {error.message}",
+                    f"the copy on {_place(store, want)} is damaged and was not kept: "
+                    f"it {error.message}",
                     hint="delete it there, and push it again from where it was made",
                 ) from error
+            pass_over(store, want.digest)
         else:
             break
     return False

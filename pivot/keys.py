@@ -84,6 +84,15 @@ def _links(key: str, value: Value) -> list[str]:
     return chosen
 
 
+def _names(key: str, value: Value) -> list[str]:
+    names = value.split(",") if isinstance(value, str) else value
+    if isinstance(names, list):
+        chosen = [name.strip() for name in names if isinstance(name, str)]
+        if len(chosen) == len(names) and all(map(_NAME.fullmatch, chosen)):
+            return list(dict.fromkeys(chosen))
+    raise ValueError(f"'{key}' must be a list of names of remotes")
+
+
 def _integrity(key: str, value: Value) -> str:
     if isinstance(value, str) and value.lower() in list(Integrity):
         return value.lower()
@@ -103,6 +112,8 @@ def _resources(key: str, value: Value) -> dict[str, int]:
     raise ValueError(f"'{key}' must map names to positive integers")
 
 
+_NAME = re.compile(r"[a-zA-Z0-9_-]+")
+
 KEYS: Mapping[str, Key] = {
     "cache.checkout_mode": Key(
         [str(link) for link in Link], "Checkout strategy (hardlink,symlink,copy)", _links
@@ -120,6 +131,7 @@ KEYS: Mapping[str, Key] = {
         "What no ledger vouches for: auto (weak, with a count) or require (refused)",
         _integrity,
     ),
+    "read_remotes": Key([], "Remotes to read from, the first that has it", _names),
     "remote.connect_timeout": Key(10, "Connection timeout (seconds)", _at_least(1)),
     "remote.jobs": Key(64, "Concurrent transfer jobs (unset: as many as help)", _at_least(1)),
     "remote.read_timeout": Key(60, "Longest silence of the remote (seconds)", _at_least(1)),
@@ -129,13 +141,21 @@ KEYS: Mapping[str, Key] = {
 }
 """Every key with a fixed name, as the real Pivot has them.
 
-`remote.read_timeout` and `integrity` are our own.
+`remote.read_timeout`, `read_remotes` and `integrity` are our own.
 """
 
 _SECTIONS = {"remotes", "folders", "remote_options", *(key.partition(".")[0] for key in KEYS)}
-OPTIONS = ("endpoint", "region", "profile")
+FLAGS = ("anonymous", "read_only", "requester_pays")
+"""Options of a remote that are true or false; what is not set is false."""
+OPTIONS = ("endpoint", "region", "profile", *FLAGS)
 REMOTE_KEY = re.compile(r"remotes\.([a-zA-Z0-9_-]+)")
-_OPTION = re.compile(r"remote_options\.([a-zA-Z0-9_-]+)\.(endpoint|region|profile)")
+_OPTION = re.compile(rf"remote_options\.([a-zA-Z0-9_-]+)\.({'|'.join(OPTIONS)})")
+_USER_ALONE = {
+    "profile": "pivot config set --global {} NAME, or set AWS_PROFILE",
+    "requester_pays": "pivot config set --global {} true",
+}
+"""Options that no project may set: a repository chooses neither whose credentials are used, nor
+what is paid for. Each with what to do instead."""
 
 
 def parse_setting(key: str, text: str) -> Setting:
@@ -164,11 +184,12 @@ def is_key(key: str) -> bool:
 
 
 def check_level(key: str, level: Level) -> None:
-    """Refuse a profile from the project: a repository may not choose whose credentials are used."""
-    if level is Level.LOCAL and key.startswith("remote_options.") and key.endswith(".profile"):
+    """Refuse from the project what only its user may choose."""
+    option = _OPTION.fullmatch(key)
+    if level is Level.LOCAL and option is not None and option[2] in _USER_ALONE:
         raise UsageError(
             f"'{key}' may be set for the user only, not in the project",
-            hint=f"pivot config set --global {key} NAME, or set AWS_PROFILE",
+            hint=_USER_ALONE[option[2]].format(key),
         )
 
 
@@ -180,6 +201,8 @@ def _parse(key: str, value: Value) -> Setting:
         if not re.match(r"https?://[^/\s]+", text):
             raise ValueError(f"'{key}' must be a URL such as https://s3.example.org")
         return text
+    if key.rpartition(".")[2] in FLAGS and _OPTION.fullmatch(key):
+        return _flag(key, value)
     return _text(key, value)
 
 

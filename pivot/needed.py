@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pivot.errors import UsageError
 from pivot.paths import related
 from pivot.references import load_documents
+from pivot.remote_choice import read_chain
 from pivot.stage_needs import inputs_of
 from pivot.stage_states import RUNS, State
 from pivot.standing import choose, look
@@ -30,7 +31,7 @@ def select_needed(
     alone runs when it is one of *stages*, or when its inputs changed. Raises as `status.status`
     does, and when the remote does not answer.
     """
-    settings = session.config.remote(remote)
+    settings = read_chain(session.config, remote)
     documents = load_documents(session.project, dependencies=True, sums=True)
     choice = choose(session, documents, stages)
     if not choice.named:

@@ -66,7 +66,8 @@ class TransferPlan:
         if not digests:
             return self
         kept = {digest: size for digest, size in self.transfer.items() if digest not in digests}
-        return TransferPlan(kept, self.present, self.missing)
+        missing = tuple(digest for digest in self.missing if digest not in digests)
+        return TransferPlan(kept, self.present, missing)
 
     @property
     def bytes(self) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pivot.errors import LocalError, ObjectDamaged, PivotError, RemoteError, UsageError
 from pivot.objects import CHUNK, Digest, Hasher, Sha256, digest_file, files_of
 from pivot.plan import Place, TransferPlan, Wanted, list_wanted, plan_transfer, sound
+from pivot.remote_choice import destinations
 from pivot.results import Transfer, stopped_transfer
 from pivot.sums import update_ledgers
 from pivot.workspace import find_contents
@@ -39,7 +40,33 @@ def push(
     Raises what stands in the way before anything is asked of the remote; what goes wrong after
     that is in the answer.
     """
-    settings = session.config.remote(remote)
+    done = push_each(
+        session,
+        targets,
+        remote=remote,
+        dry_run=dry_run,
+        all_cache=all_cache,
+        selection=selection,
+    )
+    if len(done) > 1:
+        raise ValueError(remote)
+    return done[0]
+
+
+def push_each(
+    session: Session,
+    targets: Sequence[str] = (),
+    *,
+    remote: str | None = None,
+    dry_run: bool = False,
+    all_cache: bool = False,
+    selection: Selection | None = None,
+) -> tuple[Transfer, ...]:
+    """Push to every remote that *remote* names, in turn; see `push` and `remote_choice`.
+
+    What is wrong with one of them does not keep the others from getting all.
+    """
+    remotes = destinations(session.config, remote)
     if all_cache and targets:
         raise UsageError("--all-cache takes no targets: it pushes the whole cache")
     selection = session.select(targets) if selection is None else selection
@@ -52,16 +79,28 @@ def push(
                 place = Place(f"object {digest}", "", "")
                 wanted.setdefault(digest, Wanted(digest, size, executable=False, places=(place,)))
         if not wanted:
-            return stopped_transfer("push", settings, wanted, None)
-        try:
-            with contextlib.closing(session.open_remote(settings)) as store:
-                done, known = _push(session, settings, store, cache, own, wanted, dry_run=dry_run)
-            done = _without_lost(done, selection.only_past) if selection.past else done
-            warnings = (*selection.warnings, *session.config.doubts(settings), *done.warnings)
-            done = replace(done, warnings=warnings)
-            return done if dry_run else _with_ledgers(session, cache, done, selection, known)
-        except RemoteError as error:
-            return stopped_transfer("push", settings, wanted, error)
+            return (stopped_transfer("push", remotes[0], wanted, None),)
+        done: list[Transfer] = []
+        for settings in remotes:
+            try:
+                with contextlib.closing(session.open_remote(settings)) as store:
+                    part, known = _push(
+                        session, settings, store, cache, own, wanted, dry_run=dry_run
+                    )
+                part = _without_lost(part, selection.only_past) if selection.past else part
+                told = selection.warnings if not done else ()
+                told = (*told, *session.config.doubts(settings), *part.warnings)
+                part = replace(part, warnings=told)
+                if not dry_run:
+                    part = _with_ledgers(session, cache, part, selection, known)
+            except RemoteError as error:
+                part = stopped_transfer("push", settings, wanted, error)
+            except PivotError as error:
+                if not done:
+                    raise
+                part = stopped_transfer("push", settings, wanted, error)
+            done.append(replace(part, several=len(remotes) > 1))
+    return tuple(done)
 
 
 def _without_lost(done: Transfer, only_past: frozenset[Digest]) -> Transfer:

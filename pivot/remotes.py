@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pivot.chain import Chain, Link
 from pivot.crew import Jobs
 from pivot.errors import UsageError
 from pivot.remote_url import FolderUrl, parse_remote_url
@@ -31,6 +32,8 @@ def open_remote(
     Given *credentials* take the place of those that AWS's chain would find.
     Raises `UsageError` for a URL that is none, `RemoteDenied` where there are no credentials.
     """
+    if remote.chain:
+        return _open_chain(remote, config, environment, jobs, credentials)
     url = url_of(remote)
     if isinstance(url, FolderUrl):
         from pivot.folder import FolderRemote  # noqa: PLC0415  only the kind that is needed
@@ -61,3 +64,21 @@ def limits_of(config: Config, jobs: int | Jobs) -> Limits:
         connect_timeout=config.number("remote.connect_timeout"),
         read_timeout=config.number("remote.read_timeout"),
     )
+
+
+def _open_chain(
+    remote: RemoteSettings,
+    config: Config,
+    environment: Mapping[str, str],
+    jobs: int | Jobs,
+    credentials: Callable[[], Credentials] | None,
+) -> Chain:
+    """Open none of them yet: those that are never asked cost nothing."""
+
+    def link(settings: RemoteSettings) -> Link:
+        def act() -> Remote:
+            return open_remote(settings, config, environment, jobs=jobs, credentials=credentials)
+
+        return Link(settings.name, settings.url, act)
+
+    return Chain([link(settings) for settings in remote.chain])

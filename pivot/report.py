@@ -178,7 +178,8 @@ def _transfer_lines(command: str, transfer: Transfer) -> list[str]:
             f"{transfer.transferred} transferred, {transfer.skipped} skipped, "
             f"{transfer.failed} failed"
         )
-        return [f"{'Pushed' if to else 'Fetched'} {where}: {counts}"]
+        lines = [f"{'Pushed' if to else 'Fetched'} {where}: {counts}"]
+        return lines + _source_lines(transfer)
     plan = transfer.plan
     rows = [(transfer.wanted[d].path, size) for d, size in plan.transfer.items()]
     lines = [f"  {printable(path)}  {_size(size)}" for path, size in rows]
@@ -187,7 +188,15 @@ def _transfer_lines(command: str, transfer: Transfer) -> list[str]:
         f"Total: {human_size(plan.bytes)}; {len(plan.present)} already there, "
         f"{len(plan.missing)} missing"
     )
-    return lines
+    return lines + _source_lines(transfer)
+
+
+def _source_lines(transfer: Transfer) -> list[str]:
+    """Say what comes from which remote of a chain."""
+    return [
+        f"  '{source.remote}': {source.objects} object(s), {human_size(source.bytes)}"
+        for source in transfer.sources
+    ]
 
 
 def _proof_lines(transfers: Iterable[Transfer]) -> list[str]:
@@ -264,7 +273,7 @@ def transfer_tree(transfer: Transfer) -> Json:
         return {"path": path, "digest": digest, "size": size}
 
     plan, wanted = transfer.plan, transfer.wanted
-    return {
+    tree: dict[str, Json] = {
         "direction": transfer.direction,
         "remote": transfer.remote,
         "url": transfer.url,
@@ -285,6 +294,14 @@ def transfer_tree(transfer: Transfer) -> Json:
             "bytes": plan.bytes,
         },
     }
+    if transfer.several:
+        tree["exit_code"] = int(exit_code(transfer.problems))
+    if transfer.sources:
+        tree["sources"] = [
+            {"remote": s.remote, "url": s.url, "objects": s.objects, "bytes": s.bytes}
+            for s in transfer.sources
+        ]
+    return tree
 
 
 def _checkout_tree(checkout: Checkout) -> Json:

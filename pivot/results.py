@@ -47,11 +47,23 @@ class Problem:
 
 
 @frozen
+class Source:
+    """One remote of a chain: how many objects, and bytes, come from it."""
+
+    remote: str
+    url: str
+    objects: int
+    bytes: int
+
+
+@frozen
 class Transfer:
     """A push, fetch or verify: its *plan* for the *wanted* objects and, unless dry, its *moves*.
 
     *stopped* is an error that ended it before there was a plan. *damaged* are objects that are
-    present and wrong, *refused* such as may not be moved. *ledgers* were written.
+    present and wrong, *refused* such as may not be moved, *unasked* such as nobody has who could
+    be asked. *ledgers* were written. *sources* are the remotes of a chain. With *several*, this is
+    one of the remotes that a push is to.
     """
 
     direction: str
@@ -65,6 +77,9 @@ class Transfer:
     refused: Mapping[Digest, PivotError] = field(default_factory=dict)
     ledgers: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    unasked: Mapping[Digest, PivotError] = field(default_factory=dict)
+    sources: tuple[Source, ...] = ()
+    several: bool = False
 
     @property
     def dry_run(self) -> bool:
@@ -117,7 +132,8 @@ class Transfer:
     def _problems(self) -> Iterator[Problem]:
         for digest in self.plan.missing:
             yield from self._missing(digest)
-        for digest, error in (*self.damaged.items(), *self.refused.items()):
+        known = (self.damaged, self.refused, self.unasked)
+        for digest, error in (item for errors in known for item in errors.items()):
             yield from self._of_object(digest, error)
         for outcome in self._outcomes:
             if isinstance(outcome, Failed):
@@ -144,8 +160,9 @@ class Transfer:
             )
 
     def _of_object(self, digest: Digest, error: PivotError) -> Iterator[Problem]:
+        at = f" on remote '{self.remote}'" if self.several else ""
         for place in self.wanted[digest].places:
-            message = f"object {digest}: {error.message}"
+            message = f"object {digest}{at}: {error.message}"
             yield Problem(
                 error.code,
                 message,

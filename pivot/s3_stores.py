@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from pivot.errors import UsageError
 from pivot.frozen import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from obstore.store import ClientConfig, S3Config, S3Credential
 
@@ -41,9 +42,12 @@ class Limits:
     read_timeout: int
 
 
-@frozen
+_ENVIRONMENT = threading.RLock()
+"""Held while variables are hidden from obstore, so that nobody misses them meanwhile."""
+
+
 class Stores:
-    """One bucket, opened for purposes that differ in their patience.
+    """One bucket, for purposes that differ in their patience; each is opened when it is needed.
 
     The *first* request tells soon that nobody is there. *reads* may last, but not be silent.
     *writes* have no read time-out: it would count from the start of a request, and so cut off
@@ -51,41 +55,79 @@ class Stores:
     service answers to a condition that it does not know looks like a passing failure.
     """
 
-    first: S3Store
-    reads: S3Store
-    writes: S3Store
-    trial: S3Store
+    def __init__(self, opening: Mapping[str, Callable[[], S3Store]]) -> None:
+        self._opening = opening
+        self._opened: dict[str, S3Store] = {}
+
+    @property
+    def first(self) -> S3Store:
+        """For the first request."""
+        return self._get("first")
+
+    @property
+    def reads(self) -> S3Store:
+        """For what is read after it."""
+        return self._get("reads")
+
+    @property
+    def writes(self) -> S3Store:
+        """For uploads in parts."""
+        return self._get("writes")
+
+    @property
+    def trial(self) -> S3Store:
+        """For a write that is sent once."""
+        return self._get("trial")
+
+    def _get(self, name: str) -> S3Store:
+        found = self._opened.get(name)
+        if found is None:
+            with _ENVIRONMENT:  # many threads may need it first
+                if name not in self._opened:
+                    self._opened[name] = self._opening[name]()
+                found = self._opened[name]
+        return found
 
 
 def open_stores(url: S3Url, access: Access, limits: Limits, region: str) -> Stores:
-    """Open the bucket of *url*, as if it were in *region*; nothing is sent."""
+    """Open the bucket of *url*, as if it were in *region*; nothing is sent.
+
+    The first of its stores is opened now, so that what is wrong with the settings is said now.
+    """
 
     def store(options: ClientConfig, tries: int, patience: timedelta) -> S3Store:
-        return S3Store(
-            url.bucket,
-            prefix=url.prefix or None,
-            config=_config(url, access, region),
-            client_options=_client(access, limits) | options,
-            retry_config={
-                "max_retries": tries,
-                "retry_timeout": patience,
-                "backoff": {
-                    "init_backoff": timedelta(milliseconds=100),
-                    "max_backoff": timedelta(seconds=15),
-                    "base": 2,
+        with _own_options_alone(url):
+            return S3Store(
+                url.bucket,
+                prefix=url.prefix or None,
+                config=_config(url, access, region),
+                client_options=_client(access, limits) | options,
+                retry_config={
+                    "max_retries": tries,
+                    "retry_timeout": patience,
+                    "backoff": {
+                        "init_backoff": timedelta(milliseconds=100),
+                        "max_backoff": timedelta(seconds=15),
+                        "base": 2,
+                    },
                 },
-            },
-            credential_provider=lambda: _credentials(access),
-        )
+                credential_provider=None if access.anonymous else lambda: _credentials(access),
+            )
 
-    silence = f"{limits.read_timeout}s"
-    with _own_options_alone(url):
-        return Stores(
-            store({"timeout": _FIRST_ANSWER}, min(limits.retries, _FIRST_TRIES), _FIRST_PATIENCE),
-            store({"timeout": _SLOWEST_READ, "read_timeout": silence}, limits.retries, _PATIENCE),
-            store({"timeout": _SLOWEST_PART}, limits.retries, _PATIENCE),
-            store({"timeout": _SLOWEST_PART}, 0, _PATIENCE),
-        )
+    tries, silence = limits.retries, f"{limits.read_timeout}s"
+    first: ClientConfig = {"timeout": _FIRST_ANSWER}
+    reads: ClientConfig = {"timeout": _SLOWEST_READ, "read_timeout": silence}
+    writes: ClientConfig = {"timeout": _SLOWEST_PART}
+    stores = Stores(
+        {
+            "first": lambda: store(first, min(tries, _FIRST_TRIES), _FIRST_PATIENCE),
+            "reads": lambda: store(reads, tries, _PATIENCE),
+            "writes": lambda: store(writes, tries, _PATIENCE),
+            "trial": lambda: store(writes, 0, _PATIENCE),
+        }
+    )
+    _ = stores.first
+    return stores
 
 
 @contextlib.contextmanager
@@ -94,14 +136,16 @@ def _own_options_alone(url: S3Url) -> Iterator[None]:
 
     They would contradict what `aws` found, and a wrong value ends in a panic.
     """
-    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("AWS_")}
-    try:
-        yield
-    except (BaseError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"s3://{url.bucket}/{url.prefix}: cannot be opened: {reason}") from error
-    finally:
-        os.environ.update(hidden)
+    with _ENVIRONMENT:
+        hidden = {name: os.environ.pop(name) for name in [*os.environ] if name.startswith("AWS_")}
+        try:
+            yield
+        except (BaseError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            place = f"s3://{url.bucket}/{url.prefix}"
+            raise UsageError(f"{place}: cannot be opened: {reason}") from error
+        finally:
+            os.environ.update(hidden)
 
 
 def _client(access: Access, limits: Limits) -> ClientConfig:
@@ -117,18 +161,21 @@ def _client(access: Access, limits: Limits) -> ClientConfig:
 
 
 def _config(url: S3Url, access: Access, region: str) -> S3Config:
+    config: S3Config = {"region": region}
+    if access.anonymous:
+        config["skip_signature"] = True
+    if access.requester_pays:
+        config["request_payer"] = True
     if access.endpoint:
-        return {
-            "region": region,
-            "endpoint": access.endpoint.rstrip("/"),
-            "virtual_hosted_style_request": False,
-        }
+        config["endpoint"] = access.endpoint.rstrip("/")
     # a bucket's name with dots does not fit the certificate of *.s3.amazonaws.com
-    return {"region": region, "virtual_hosted_style_request": "." not in url.bucket}
+    config["virtual_hosted_style_request"] = not access.endpoint and "." not in url.bucket
+    return config
 
 
 def _credentials(access: Access) -> S3Credential:
-    found = access.credentials()
+    with _ENVIRONMENT:  # some of the chain are read again from there
+        found = access.credentials()
     return {
         "access_key_id": found.key_id,
         "secret_access_key": found.secret,

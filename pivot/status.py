@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pivot.errors import ExitCode, ObjectError, PivotError, RemoteError
 from pivot.frozen import frozen
 from pivot.references import load_documents
+from pivot.remote_choice import read_chain
 from pivot.results import Problem
 from pivot.stage_states import RUNS, StageState, State
 from pivot.standing import Standing, choose, look
@@ -86,7 +87,7 @@ def status(
     What the workspace and the cache lack may be on the remote, which is asked if *online*. Raises
     what stands in the way of any answer.
     """
-    settings = session.config.remote(remote) if online else None
+    settings = read_chain(session.config, remote) if online else None
     documents = load_documents(session.project, dependencies=True)
     choice = choose(session, documents, targets)
     with session.cache() as cache:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from pivot.chain import complaints, unasked
 from pivot.errors import ObjectDamaged, ObjectRefused, PivotError, UsageError
 from pivot.fetch import remote_at
 from pivot.plan import TransferPlan, Wanted, list_wanted, plan_transfer
+from pivot.remote_choice import read_chain
 from pivot.results import Transfer, stopped_transfer
 from pivot.transfer import Moves
 
@@ -27,7 +29,7 @@ def verify(
     Nothing is copied, and what the cache has does not count: others cannot have it. The answers
     are transfers with nothing to move.
     """
-    settings = session.config.remote(remote)
+    settings = read_chain(session.config, remote)
     references = session.select(targets).entries
     own = [entry for entry in references if entry.imported_from is None]
     asked = [_verify(session, settings, list_wanted(own))]
@@ -50,6 +52,8 @@ def _verify(
         with contextlib.closing(session.open_remote(settings)) as store:
             kept = session.ask(store, wanted)
             url = store.url
+            doubtful = unasked(store, [digest for digest in wanted if digest not in kept])
+            told = complaints(store)
     except UsageError:
         raise
     except PivotError as error:
@@ -62,6 +66,16 @@ def _verify(
         if size is not None and wanted[digest].size not in {None, size}
     }
     damaged |= dict.fromkeys(unsaid, ObjectRefused("the remote does not say whether it has it"))
-    gone = tuple(digest for digest in plan.missing if digest not in kept)
+    gone = tuple(d for d in plan.missing if d not in kept and d not in doubtful)
     plan = TransferPlan({}, dict(plan.present) | dict.fromkeys(unsaid), gone)
-    return Transfer("verify", settings.name, url, wanted, plan, Moves(), damaged=damaged)
+    return Transfer(
+        "verify",
+        settings.name,
+        url,
+        wanted,
+        plan,
+        Moves(),
+        damaged=damaged,
+        unasked=doubtful,
+        warnings=told,
+    )

@@ -9,6 +9,7 @@ from pivot.ci.told import Status
 from pivot.config import Config
 from pivot.errors import ExitCode, RemoteDenied
 from pivot.keys import Level
+from pivot.remote_choice import destinations, read_chain
 from pivot.report import OnMiss
 from pivot.results import exit_code
 
@@ -54,13 +55,13 @@ def configure(
     settings = dict(config.settings)
     if inputs.retries is not None:
         settings["remote.retries"] = (inputs.retries, Level.DEFAULT)
-    remote = config.remote(inputs.remote) if inputs.command != "checkout" else None
-    if remote is not None:
+    remotes = _remotes(config, inputs)
+    for remote in remotes[:1]:  # what is said of a remote is said of the first
         for option, value in (("endpoint", inputs.endpoint_url), ("region", inputs.aws_region)):
             if value is not None:
                 settings[f"remote_options.{remote.name}.{option}"] = (value, Level.DEFAULT)
     if not event.trusted:
-        if remote is not None and inputs.endpoint_url is None:
+        for remote in remotes[0 if inputs.endpoint_url is None else 1 :]:
             _check_endpoint(config, remote, event, environment)
         settings = {
             key: (value, level)
@@ -70,12 +71,26 @@ def configure(
     return Config(settings)
 
 
+def _remotes(config: Config, inputs: Inputs) -> tuple[RemoteSettings, ...]:
+    """List every remote that the command may ask, in its order."""
+    match inputs.command:
+        case "checkout":
+            return ()
+        case "push":
+            return destinations(config, inputs.remote)
+        case "doctor":
+            return (config.remote(inputs.remote),)
+    found = read_chain(config, inputs.remote)
+    return found.chain or (found,)
+
+
 def _check_endpoint(
     config: Config, remote: RemoteSettings, event: Event, environment: Mapping[str, str]
 ) -> None:
     _, level = config.get(f"remote_options.{remote.name}.endpoint")
     meant = {environment.get(name) for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")}
-    if remote.endpoint and level is Level.LOCAL and remote.endpoint not in meant:
+    told = remote.endpoint and not remote.anonymous  # else there are no credentials to send
+    if told and level is Level.LOCAL and remote.endpoint not in meant:
         raise RemoteDenied(
             f"{remote.name}: credentials are not sent to {remote.endpoint}, which only the "
             f"project's configuration names ({event.reason})",

@@ -61,7 +61,11 @@ INPUTS: tuple[Input, ...] = (
         "Stages or output paths, one per line; in a single line, blanks divide them. Empty: all.",
         Kind.LIST,
     ),
-    Input("remote", "Name of the remote. Empty: the project's default."),
+    Input(
+        "remote",
+        "Name of the remote, or several with commas between: pull reads the first that has it, "
+        "push writes each. Empty: the project's read_remotes or default.",
+    ),
     Input("jobs", "Parallel transfers. Empty: remote.jobs of the project.", Kind.INTEGER),
     Input(
         "dry-run",
@@ -203,7 +207,7 @@ OUTPUTS: tuple[Output, ...] = (
     Output("stages-hit", "JSON array: stages with nothing to do and outputs that can be had."),
     Output("stages-to-run", "JSON array: stages that have to run, in their order."),
     Output("stages-ready", "JSON array: those of them that can run now, side by side."),
-    Output("remote", "Name of the remote that was used."),
+    Output("remote", "Name of the remote that was used; several with commas between."),
     Output("runtime", "docker or python."),
     Output("version", "Version of this program."),
     Output("report", "Path of the JSON report."),

@@ -66,6 +66,7 @@ def perform(session: Session, inputs: Inputs) -> Answer:
     said = report_text(inputs.command, result)
     shown = inputs.summary or inputs.comment != "off"
     needs = stage_needs(session.project) if shown else {}
+    used = transfers if inputs.command == "push" else transfers[:1]  # others are of imports
     return Answer(
         lines=(*said.out, *said.notes),
         counts=outcome.counts,
@@ -76,8 +77,8 @@ def perform(session: Session, inputs: Inputs) -> Answer:
         proven=sum(transfer.proven for transfer in transfers),
         had=outcome.had,
         status=Status.COMPLETE if inputs.command == "verify" and not outcome.problems else None,
-        remote=transfers[0].remote if transfers else "",
-        url=transfers[0].url if transfers else "",
+        remote=",".join(transfer.remote for transfer in used),
+        url=", ".join(transfer.url for transfer in used),
         stages=transfer_states(result, needs),
     )
 
@@ -87,7 +88,7 @@ def _move(session: Session, inputs: Inputs) -> Result:
     links = None if inputs.checkout_mode is None else (Link(inputs.checkout_mode),)
     match inputs.command:
         case "push":
-            return api.push(session, targets, remote=remote, dry_run=dry_run)
+            return api.push_each(session, targets, remote=remote, dry_run=dry_run)
         case "fetch":
             return api.fetch(session, targets, remote=remote, dry_run=dry_run)
         case "verify":

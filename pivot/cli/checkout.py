@@ -168,6 +168,7 @@ def pull(
       pivot pull --needed-by eval       what stages read that run for eval
       pivot pull --rev v1.0 -o old      as of that tag, in a directory of its own
       pivot pull --dry-run              what would be downloaded and placed
+      pivot pull -r nas -r origin       each object from the first that has it
       pivot pull --on-miss warn         in CI: go on when something is missing
     """
     existing = _existing(Existing.UPDATE, force=force, only_missing=only_missing)

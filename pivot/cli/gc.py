@@ -25,6 +25,7 @@ from pivot.gc.protected import Rules
 from pivot.gc.report import MIN_AGE, gc_json, gc_text
 from pivot.gc.run import claim, collect, empty_trash, undo
 from pivot.quantities import parse_age
+from pivot.remote_choice import check_writable
 from pivot.report import printable
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def _complete_receipts(
 
     def find() -> Iterator[Candidate]:
         session = common.session(None)
-        remote = _settings(session, ctx.params.get("remote"))
+        remote = _settings(session, ctx.params.get("remote"), writing=False)
         if remote is not None and not remote.url.startswith("file:"):
             return  # nobody asks a network at each key
         with contextlib.closing(open_place(session, remote)) as place:
@@ -173,7 +174,7 @@ def gc(
         raise UsageError(f"{' and '.join(asked)} are mutually exclusive")
     with deadline(timeout):
         session = common.session(jobs)
-        settings = _settings(session, remote)
+        settings = _settings(session, remote, writing=yes or claiming or bool(receipt))
         rules = Rules(
             MIN_AGE[settings is not None] if min_age is None else min_age,
             commits,
@@ -188,10 +189,13 @@ def gc(
     return common.show((gc_json if as_json else gc_text)(done))
 
 
-def _settings(session: Session, remote: str | None) -> RemoteSettings | None:
+def _settings(session: Session, remote: str | None, *, writing: bool) -> RemoteSettings | None:
     if remote is None:
         return None
-    return session.config.remote(None if remote == _DEFAULT else remote)
+    found = session.config.remote(None if remote == _DEFAULT else remote)
+    if writing:
+        check_writable(session.config, found)
+    return found
 
 
 def _act(

@@ -9,7 +9,7 @@ import click
 from pivot import iam
 from pivot.cli.options import EXIT_CODES, Common, common_options, complete_remotes, json_option
 from pivot.errors import UsageError
-from pivot.keys import OPTIONS, Level, parse_setting
+from pivot.keys import FLAGS, OPTIONS, Level, parse_setting
 from pivot.remote_url import FolderUrl, parse_remote_url
 from pivot.report import dump, printable
 
@@ -51,12 +51,18 @@ def list_(common: Common, *, as_json: bool) -> None:
     config = common.config(common.project())
     remotes = config.remotes
     default = _default(config)
+    order = _order(config)
     if as_json:
-        click.echo(dump({"remotes": [_tree(found, default) for found in remotes.values()]}))
+        tree: dict[str, Json] = {"remotes": [_tree(found, default) for found in remotes.values()]}
+        click.echo(dump(tree | ({"read_remotes": list(order)} if order else {})))
     elif remotes:
         for name, found in remotes.items():
-            mark = " (default)" if name == default else ""
+            marks = ["default"] if name == default else []
+            marks += [flag.replace("_", "-") for flag in FLAGS if getattr(found, flag)]
+            mark = f" ({', '.join(marks)})" if marks else ""
             click.echo(printable(f"  {name}: {found.url}{mark}"))
+        if order:
+            click.echo(f"Read from the first that has it: {', '.join(order)}")
     else:
         click.echo("No remotes configured.")
         click.echo("Use 'pivot config set remotes.<name> <url>' to add one.")
@@ -120,7 +126,7 @@ def remove(common: Common, *, name: str, as_json: bool) -> None:
     Examples:
       pivot remote remove nas
     """
-    from pivot.config_file import unset_key  # noqa: PLC0415  the editor is heavy
+    from pivot.config_file import set_key, unset_key  # noqa: PLC0415  the editor is heavy
 
     project = common.project()
     config = common.config(project)
@@ -133,6 +139,13 @@ def remove(common: Common, *, name: str, as_json: bool) -> None:
     keys = [f"remotes.{name}", *(f"remote_options.{name}.{option}" for option in OPTIONS)]
     if config.get("default_remote") == (name, Level.LOCAL):
         keys.append("default_remote")
+    order, level = _order(config), config.get("read_remotes")[1]
+    if name in order and level is Level.LOCAL:  # a name that is none would be in the way
+        rest = [other for other in order if other != name]
+        if rest:
+            set_key(project.config, "read_remotes", rest)
+        else:
+            keys.append("read_remotes")
     removed = {key: None for key in keys if unset_key(project.config, key)}
     common.answer(f"Removed remote '{name}'", "remote remove", _change(removed), as_json=as_json)
 
@@ -205,6 +218,11 @@ def _tree(found: RemoteSettings, default: str) -> Json:
         "default": found.name == default,
     }
     return tree | {key: getattr(found, key) for key in OPTIONS if getattr(found, key)}
+
+
+def _order(config: Config) -> list[str]:
+    value, _ = config.get("read_remotes")
+    return list(value) if isinstance(value, list) else []
 
 
 def _default(config: Config) -> str:

@@ -76,8 +76,11 @@ def remote_options(function: Command) -> Command:
         "-r",
         "--remote",
         metavar="NAME",
+        multiple=True,
+        callback=lambda _ctx, _param, names: ",".join(names) or None,
         shell_complete=complete_remotes,
-        help="Use this remote instead of the default.",
+        help="Use this remote instead of the default. Given again: read from the first that has "
+        "it, push to each.",
     )(function)
 
 
@@ -147,13 +150,14 @@ def push(
       pivot push --all-branches     also what other branches refer to and is here
       pivot push --dry-run          what would be uploaded
       pivot push --jobs 40          more uploads at a time
+      pivot push -r origin -r nas   to two remotes
     """
     with deadline(timeout):
         session = common.session(jobs, max_size=max_size, integrity=integrity)
         if all_cache and targets:
             raise UsageError("--all-cache takes no targets: it pushes the whole cache")
         selection = choose(session, targets, branches=all_branches, tags=all_tags)
-        result = api.push(
+        result = api.push_each(
             session,
             targets,
             remote=remote,

@@ -20,6 +20,8 @@ _SHORT_ID = 8
 
 def credentials_seen(access: Access, now: float) -> tuple[str, State, str]:
     """Say whose credentials were found, and until when they work; with state and cure."""
+    if access.anonymous:
+        return "none: the remote is read anonymously", State.OK, ""
     keys = access.credentials()
     shown = f"…{keys.key_id[-4:]}" if len(keys.key_id) > _SHORT_ID else "…"
     told = f"{access.source}, key {shown}"

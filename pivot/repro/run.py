@@ -15,6 +15,7 @@ from pivot.paths import related
 from pivot.pipeline.targets import Reach
 from pivot.plan import list_wanted
 from pivot.remembered import Remembered
+from pivot.remote_choice import read_chain
 from pivot.repro.before import Before
 from pivot.repro.decide import Decision, Verdict
 from pivot.repro.housekeeping import finish, recover
@@ -84,7 +85,7 @@ class Run:
             self.session,
             self.cache,
             self._wanted_references(),
-            remote=self.session.config.remote(self.options.remote) if asked else None,
+            remote=read_chain(self.session.config, self.options.remote) if asked else None,
             accept=self.options.allow_missing,
         )
         self.planner = self._new_planner()

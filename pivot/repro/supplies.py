@@ -127,6 +127,7 @@ class Supplies:
         ):
             if part.stopped is not None:
                 self._refused |= dict.fromkeys(part.wanted.keys() - self._cached, part.stopped)
+            self._refused |= part.unasked
             if self._accept and any(size is None for size in part.plan.transfer.values()):
                 raise RemoteDenied(
                     f"remote '{part.remote}' does not say which objects it has",

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import contextlib
+    from collections.abc import Mapping
 
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """The head of a client's request, as far as a decision depends on it."""
+    """The head of a client's request; the names of its headers are in lower case."""
 
     method: str
     target: str
     conditional: bool
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -91,7 +91,8 @@ class _Handler(BaseHTTPRequestHandler):
             super().handle()
 
     def relay(self) -> None:
-        request = Request(self.command, self.path, "If-None-Match" in self.headers)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = Request(self.command, self.path, "if-none-match" in headers, headers)
         with self.server.policy.observe(request):
             match self.server.policy.before(request):
                 case Refusal() as refusal:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
+OPEN = "open-to-everybody"
+"""The name of the one bucket that is read without credentials, for who makes it."""
+
+
 @contextlib.contextmanager
 def seaweedfs(directory: Path, roles: Mapping[str, object] | None = None) -> Iterator[S3Server]:
     """Serve S3 with an administrator's keys; `reader`/`readersecret` may only read and list.
@@ -29,6 +33,7 @@ def seaweedfs(directory: Path, roles: Mapping[str, object] | None = None) -> Ite
                 "identities": [
                     _identity("testkey", "testsecret", "Admin", "Read", "Write", "List", "Tagging"),
                     _identity("reader", "readersecret", "Read", "List"),
+                    {"name": "anonymous", "actions": [f"Read:{OPEN}", f"List:{OPEN}"]},
                 ]
             }
         )

@@ -50,6 +50,8 @@ def configured(project: Project, text: str, user: str = "") -> Config:
         ("remote_options.origin.endpoint", "http://localhost:8333", "http://localhost:8333"),
         ("remote_options.origin.region", "eu-central-1", "eu-central-1"),
         ("remote_options.origin.profile", "lab", "lab"),
+        ("remote_options.origin.read_only", "yes", True),
+        ("read_remotes", "near, origin,near", ["near", "origin"]),
     ],
 )
 def test_a_value_is_read_as_its_key_wants(key: str, text: str, value: Setting) -> None:
@@ -257,3 +259,18 @@ def test_a_password_in_an_endpoint_is_not_repeated(project: Project) -> None:
 
     assert "http://s3.lab:9000" in told
     assert "hunter2" not in told
+
+
+def test_a_project_may_take_away_and_not_give(project: Project) -> None:
+    options = "remotes:\n  a: s3://b\nremote_options:\n  a:\n"
+
+    config = configured(
+        project,
+        f"{options}    read_only: false\n    anonymous: true\n",
+        user="remote_options:\n  a:\n    read_only: true\n    requester_pays: true\n",
+    )
+
+    remote = config.remote("a")
+    assert (remote.read_only, remote.anonymous, remote.requester_pays) == (True, True, True)
+    with pytest.raises(InvalidDocument, match="may be set for the user only"):
+        configured(project, f"{options}    requester_pays: true\n")
