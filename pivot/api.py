@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pivot.push import push, push_each
     from pivot.session import Session
     from pivot.status import status
-    from pivot.verify import verify
+    from pivot.verify import verify, verify_commit
 
 __all__ = [
     "Session",
@@ -32,6 +32,7 @@ __all__ = [
     "select_revision",
     "status",
     "verify",
+    "verify_commit",
 ]
 
 _ELSEWHERE = {
@@ -42,6 +43,7 @@ _ELSEWHERE = {
     "select_needed": "needed",
     "select_refs": "past",
     "select_revision": "past",
+    "verify_commit": "verify",
 }
 
 

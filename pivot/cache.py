@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import stat
 from dataclasses import replace
@@ -342,6 +343,24 @@ class Cache:
                 self.path(digest).unlink(missing_ok=True)
             except OSError as error:
                 raise local_error(error) from error
+
+    def quarantine(self, digest: Digest) -> Path:
+        """Move an object that was found to be damaged out of the way, and say where it is now.
+
+        There it is no object to anybody. Raises `LocalError`.
+        """
+        place, source = self.root / "quarantine", self.path(digest)
+        target = place / digest
+        try:
+            place.mkdir(exist_ok=True)
+            for number in itertools.count(2):
+                if not os.path.lexists(target):
+                    break
+                target = place / f"{digest}.{number}"  # what lies there is evidence as well
+            source.rename(target)
+        except OSError as error:
+            raise local_error(error, source) from error
+        return target
 
     def publish(self) -> None:
         """Give all that has arrived its name, now; see `Arrivals.publish`."""

@@ -110,8 +110,13 @@ class Chain:
         """See `Remote.upload`; a push has each remote by itself."""
         raise NotImplementedError
 
-    def download(self, digest: Digest, *, start: int = 0, size: int | None = None) -> Content:
-        """See `Remote.download`: from where `stat` found it, else from any other."""
+    def download(
+        self, digest: Digest, *, start: int = 0, size: int | None = None, known: str = ""
+    ) -> Content:
+        """See `Remote.download`: from where `stat` found it, else from any other.
+
+        A version is of one remote's copy, and so begins with that one's name.
+        """
         holder = self._holders.get(digest)
         refusal: ObjectError | None = None
         for link in sorted(self._links, key=lambda link: link is not holder):
@@ -119,7 +124,9 @@ class Chain:
                 store = self._store(link)
                 if store is None:
                     continue
-                content = store.download(digest, start=start, size=size)
+                name, _, version = known.partition(" ")
+                version = version if name == link.name else ""
+                content = store.download(digest, start=start, size=size, known=version)
             except ObjectMissing:
                 continue
             except (ObjectRefused, ObjectUnreachable) as error:
@@ -130,7 +137,8 @@ class Chain:
                 self._give_up(link, error)
             else:
                 self._holders[digest] = link
-                return Content(content.size, self._read(link, content), content.claimed)
+                version = content.version and f"{link.name} {content.version}"
+                return Content(content.size, self._read(link, content), content.claimed, version)
         if refusal is not None:
             raise refusal
         raise self._unknown() if self._failures else ObjectMissing("is not there any more")

@@ -17,10 +17,10 @@ _MOST = 20
 _ABOUT_CONTENT = frozenset({ExitCode.MISSING, ExitCode.INTEGRITY})
 
 
-def last_changes(root: Path, problems: Iterable[Problem]) -> dict[str, str]:
+def last_changes(root: Path, problems: Iterable[Problem], revision: str = "HEAD") -> dict[str, str]:
     """Say who last changed the documents of *problems* that are about contents, the first few.
 
-    Where git cannot tell, nothing is said.
+    Changes after *revision* do not count. Where git cannot tell, nothing is said.
     """
     documents = dict.fromkeys(
         problem.document
@@ -30,7 +30,7 @@ def last_changes(root: Path, problems: Iterable[Problem]) -> dict[str, str]:
     changes: dict[str, str] = {}
     for document in list(documents)[:_MOST]:
         try:
-            change = last_change(root, document)
+            change = last_change(root, document, revision)
         except PivotError:
             break
         if change:

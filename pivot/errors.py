@@ -131,6 +131,10 @@ class ObjectWeak(ObjectError):
     code = ExitCode.INTEGRITY
 
 
+class ObjectUnchanged(ObjectError):
+    """The object is still the copy that the caller knows; nothing was read."""
+
+
 class ObjectUnreachable(ObjectError):
     """The object could not be moved after all retries."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING
 
 from pivot.cache import Cache
@@ -11,11 +12,13 @@ from pivot.errors import (
     ObjectDamaged,
     ObjectError,
     ObjectMissing,
+    ObjectUnchanged,
     ObjectUnreachable,
     RemoteError,
     local_error,
 )
 from pivot.objects import Content, Digest, Hasher, Promise, local_damage, read_chunks
+from pivot.remembered import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -69,12 +72,18 @@ class FolderRemote:
             raise local_damage(source, error.message) from error
         return False
 
-    def download(self, digest: Digest, *, start: int = 0, size: int | None = None) -> Content:
+    def download(
+        self, digest: Digest, *, start: int = 0, size: int | None = None, known: str = ""
+    ) -> Content:
         """See `Remote.download`."""
         del size
         path = self._objects.path(digest)
         try:
-            return Content(path.stat().st_size, _readable(path, start))
+            found = path.stat()
+            version = version_of(found, read_at=time.time_ns())
+            if known and known == version:
+                raise ObjectUnchanged("is as it was when it was read")
+            return Content(found.st_size, _readable(path, start), version=version)
         except FileNotFoundError as error:
             raise ObjectMissing("is not there any more") from error
         except OSError as error:

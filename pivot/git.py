@@ -193,8 +193,13 @@ def recent_commits(root: Path, patterns: Iterable[str], count: int) -> list[tupl
     return found[::-1]
 
 
-def last_change(root: Path, path: str) -> str:
-    """Say who last committed a change of *path*, when, and in which commit.
+def has_commit(root: Path) -> bool:
+    """Tell whether *root* is in a repository that has a commit; raises `PivotError`."""
+    return is_in_repository(root) and _verify(root, "HEAD") is not None
+
+
+def last_change(root: Path, path: str, revision: str = "HEAD") -> str:
+    """Say who last committed a change of *path* before *revision*, when, and in which commit.
 
     Empty for what git does not have, and outside of a repository. Raises `PivotError` when git
     cannot tell.
@@ -203,7 +208,8 @@ def last_change(root: Path, path: str) -> str:
         return ""
     what = f"cannot say who changed {path}"
     form = "--format=%H%x00%an%x00%as"
-    done = _run(root, "--literal-pathspecs", "log", "-1", form, "--no-show-signature", "--", path)
+    log = ("--literal-pathspecs", "log", "-1", form, "--no-show-signature", revision)
+    done = _run(root, *log, "--", path)
     if done.returncode and _verify(root, "HEAD") is None:
         return ""  # there is no commit yet
     found = _checked(done, what).decode(errors="replace").strip().split("\0")

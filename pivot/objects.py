@@ -72,11 +72,14 @@ class Content:
     """An object on its way: *size* bytes in *chunks*, which can be read once.
 
     *claimed* is the SHA-256 that the remote says it has: enough to refuse it, never to trust it.
+    *version* tells this copy from any other that was or will be under its name; empty where
+    nothing does.
     """
 
     size: int
     chunks: Iterable[bytes]
     claimed: Sha256 | None = None
+    version: str = ""
 
 
 @frozen

@@ -51,7 +51,8 @@ class _Counting(Meter):
     def _say(self, text: str) -> None:
         print(text, file=self._stream, flush=True)
 
-    def start(self, objects: int, size: int) -> None:
+    def start(self, objects: int, size: int, *, doing: str = "Transferring") -> None:
+        del doing
         self.objects, self.size, self.passed, self.finished = objects, size, 0, 0
 
     def bytes(self, count: int) -> None:
@@ -72,11 +73,11 @@ class LineMeter(_Counting):
         self._stop = threading.Event()
         self._began = 0.0
 
-    def start(self, objects: int, size: int) -> None:
+    def start(self, objects: int, size: int, *, doing: str = "Transferring") -> None:
         """See `Meter.start`."""
         super().start(objects, size)
         if objects:
-            self._say(f"Transferring {objects} object(s), {human_size(size)}")
+            self._say(f"{doing} {objects} object(s), {human_size(size)}")
             self._began = time.monotonic()
             self._stop = threading.Event()
             beat = threading.Thread(target=self._beat, args=[self._stop], daemon=True)
@@ -123,9 +124,10 @@ class BarMeter(_Counting):
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 
-    def start(self, objects: int, size: int) -> None:
+    def start(self, objects: int, size: int, *, doing: str = "Transferring") -> None:
         """See `Meter.start`."""
         super().start(objects, size)
+        del doing
         if not objects:
             return
         from rich.console import Console  # noqa: PLC0415  loaded for a terminal only

@@ -76,6 +76,11 @@ class Project:
         """Where the digests of files that were read are noted; it may be deleted at any time."""
         return self.pivot / "cache" / "remembered.json"
 
+    @property
+    def journals(self) -> Path:
+        """Where a deep verification notes what it has read, until it ends."""
+        return self.pivot / "cache" / "verify"
+
 
 @frozen
 class DocumentPaths:

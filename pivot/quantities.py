@@ -1,4 +1,4 @@
-"""Sizes and times as people write them: `20GB`, `30m`."""
+"""Sizes, times and shares as people write them: `20GB`, `30m`, `1%`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 
 _SIZE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) *([kmgt]?)(i?)b?", re.ASCII | re.IGNORECASE)
 _TIME = re.compile(r"([0-9]{1,9}) *([smhd]?)", re.ASCII | re.IGNORECASE)
+_PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,9})?) *%", re.ASCII)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -37,3 +38,12 @@ def parse_age(text: str) -> int:
 def _seconds(text: str) -> int | None:
     found = _TIME.fullmatch(text.strip())
     return int(found[1]) * _SECONDS[found[2].lower()] if found else None
+
+
+def parse_percent(text: str) -> float:
+    """Read a share of more than nothing: `1%`, `0.5%`; raises `ValueError`."""
+    found = _PERCENT.fullmatch(text.strip())
+    percent = float(found[1]) if found else 0.0
+    if not 0 < percent <= 100:  # noqa: PLR2004
+        raise ValueError("must be a share such as 1% or 0.5%")
+    return percent

@@ -45,10 +45,13 @@ class Remote(Protocol):
         this object, `LocalError` where *source* cannot be read, `RemoteError` for all.
         """
 
-    def download(self, digest: Digest, *, start: int = 0, size: int | None = None) -> Content:
+    def download(
+        self, digest: Digest, *, start: int = 0, size: int | None = None, known: str = ""
+    ) -> Content:
         """Open an object, to read it from the byte *start* on; what it yields is not verified yet.
 
         The *size* of the whole, where it is known, lets a large one come by several connections.
-        What the answer says is the true one. Raises `ObjectMissing` and other `ObjectError`s, also
-        while it is read; `RemoteError`.
+        What the answer says is the true one. Raises `ObjectUnchanged` if it is still the copy whose
+        version is *known*; `ObjectMissing` and other `ObjectError`s, also while it is read;
+        `RemoteError`.
         """

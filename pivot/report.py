@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from pivot.errors import ExitCode, PipelineError, PivotError
 from pivot.frozen import frozen
 from pivot.plan import Step
-from pivot.results import Checkout, Problem, Pull, Transfer, exit_code
+from pivot.results import Checkout, Problem, Pull, Reading, Transfer, exit_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -171,8 +172,9 @@ def _transfer_lines(command: str, transfer: Transfer) -> list[str]:
     if transfer.direction == "verify":
         if transfer.stopped is not None:
             return []
+        where = f"'{transfer.remote}'" if transfer.remote else "the cache"
         there = f"{transfer.skipped} of {len(transfer.wanted)} object(s) are there"
-        return [f"Verified '{transfer.remote}': {there}"]
+        return [f"Verified {where}: {there}", *_reading_lines(transfer)]
     if not transfer.dry_run:
         counts = (
             f"{transfer.transferred} transferred, {transfer.skipped} skipped, "
@@ -197,6 +199,23 @@ def _source_lines(transfer: Transfer) -> list[str]:
         f"  '{source.remote}': {source.objects} object(s), {human_size(source.bytes)}"
         for source in transfer.sources
     ]
+
+
+def _reading_lines(transfer: Transfer) -> list[str]:
+    """Say how many of how many objects were read, and what became of damaged ones."""
+    lines = [
+        f"Repaired {printable(transfer.wanted[digest].path)}: what was object {digest} is in "
+        f"{printable(place)}"
+        for digest, place in transfer.repaired.items()
+    ]
+    if (seen := transfer.reading) is None:
+        return lines
+    sample = f", a sample of {seen.percent:g} % (--seed {seen.seed})" if seen.percent < 100 else ""  # noqa: PLR2004
+    then = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seen.began))
+    before = f"; {seen.before} of them since {then}, before it was cut off" if seen.before else ""
+    read = f"Read {seen.chosen} of {seen.there} object(s){sample}: {human_size(seen.bytes)}"
+    checks = f"{seen.proven} by SHA-256, {seen.chosen - seen.proven} by xxh64 alone"
+    return [*lines, f"{read}, {checks}{before}"]
 
 
 def _proof_lines(transfers: Iterable[Transfer]) -> list[str]:
@@ -273,6 +292,14 @@ def transfer_tree(transfer: Transfer) -> Json:
         return {"path": path, "digest": digest, "size": size}
 
     plan, wanted = transfer.plan, transfer.wanted
+    extra: dict[str, Json] = {}
+    if transfer.reading is not None:
+        extra["reading"] = _reading_tree(transfer.reading)
+    if transfer.repaired:
+        extra["repaired"] = [
+            {"path": wanted[digest].path, "digest": digest, "quarantine": place}
+            for digest, place in transfer.repaired.items()
+        ]
     tree: dict[str, Json] = {
         "direction": transfer.direction,
         "remote": transfer.remote,
@@ -293,6 +320,7 @@ def transfer_tree(transfer: Transfer) -> Json:
             "missing": [row(d, wanted[d].path, wanted[d].size) for d in plan.missing],
             "bytes": plan.bytes,
         },
+        **extra,
     }
     if transfer.several:
         tree["exit_code"] = int(exit_code(transfer.problems))
@@ -302,6 +330,20 @@ def transfer_tree(transfer: Transfer) -> Json:
             for s in transfer.sources
         ]
     return tree
+
+
+def _reading_tree(reading: Reading) -> Json:
+    return {
+        "there": reading.there,
+        "chosen": reading.chosen,
+        "bytes": reading.bytes,
+        "before": reading.before,
+        "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(reading.began)),
+        "sha256": reading.proven,
+        "xxh64_only": reading.chosen - reading.proven,
+        "percent": reading.percent,
+        "seed": reading.seed,
+    }
 
 
 def _checkout_tree(checkout: Checkout) -> Json:

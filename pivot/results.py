@@ -57,13 +57,34 @@ class Source:
 
 
 @frozen
+class Reading:
+    """What a deep verification read: *chosen* of the objects that are *there*, of so many *bytes*.
+
+    *before* of them were read before, by the run that *began* then, in seconds, and was cut off.
+    *proven* were compared by SHA-256, the others by xxh64 alone. *percent* of all were to be
+    chosen, by chance that *seed* repeats.
+    """
+
+    there: int
+    chosen: int
+    bytes: int
+    before: int
+    proven: int
+    percent: float
+    seed: int
+    began: float
+
+
+@frozen
 class Transfer:
     """A push, fetch or verify: its *plan* for the *wanted* objects and, unless dry, its *moves*.
 
     *stopped* is an error that ended it before there was a plan. *damaged* are objects that are
     present and wrong, *refused* such as may not be moved, *unasked* such as nobody has who could
     be asked. *ledgers* were written. *sources* are the remotes of a chain. With *several*, this is
-    one of the remotes that a push is to.
+    one of the remotes that a push is to. A verify of the cache has no *remote*; *reading* is what
+    was read for it, and *repaired* are objects that were damaged, each with the file that they are
+    in now.
     """
 
     direction: str
@@ -80,6 +101,8 @@ class Transfer:
     unasked: Mapping[Digest, PivotError] = field(default_factory=dict)
     sources: tuple[Source, ...] = ()
     several: bool = False
+    reading: Reading | None = None
+    repaired: Mapping[Digest, str] = field(default_factory=dict)
 
     @property
     def dry_run(self) -> bool:
@@ -149,10 +172,15 @@ class Transfer:
         for place in self.wanted[digest].places:
             again = f"run '{place.owner}' again and push it" if place.owner else "push it"
             also = "" if self.direction == "verify" else " and not in the local cache"
+            message = f"object {digest} is not on remote '{self.remote}' ({self.url}){also}"
+            hint = f"ask who made it to run 'pivot push', or {again}"
+            if not self.remote:
+                message = f"object {digest} is not in the local cache"
+                hint = "'pivot fetch' brings it from the remote"
             yield Problem(
                 ExitCode.MISSING,
-                f"object {digest} is not on remote '{self.remote}' ({self.url}){also}",
-                f"ask who made it to run 'pivot push', or {again}",
+                message,
+                hint,
                 place.path,
                 place.owner,
                 digest,

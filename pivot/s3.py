@@ -134,9 +134,11 @@ class S3Remote:
         count(found)
         return was_there
 
-    def download(self, digest: Digest, *, start: int = 0, size: int | None = None) -> Content:
+    def download(
+        self, digest: Digest, *, start: int = 0, size: int | None = None, known: str = ""
+    ) -> Content:
         """See `Remote.download`."""
-        return self._downloads.open(digest, start, size)
+        return self._downloads.open(digest, start, size, known)
 
     def _is_there(
         self, promise: Promise, sha256: Sha256 | None, size: int, *, if_refused: bool = False

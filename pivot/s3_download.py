@@ -7,10 +7,10 @@ import time
 from typing import TYPE_CHECKING
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, NotModifiedError
 
 from pivot.ahead import ahead
-from pivot.errors import ObjectError
+from pivot.errors import ObjectError, ObjectUnchanged
 from pivot.objects import CHUNK, Content, Digest, Sha256, is_sha256, object_name
 from pivot.s3_calls import FOREIGN
 from pivot.s3_errors import of_object, parse_answer
@@ -91,14 +91,14 @@ class Downloads:
         self._lanes = Lanes(most)
         self._parts = True  # the service sends parts of objects, as far as is known
 
-    def open(self, digest: Digest, start: int, expected: int | None) -> Content:
-        """See `Remote.download`."""
+    def open(self, digest: Digest, start: int, expected: int | None, known: str = "") -> Content:
+        """See `Remote.download`; a version is an ETag, which S3 changes with the bytes."""
         name = object_name(digest)
         large = expected is not None and expected - start >= LARGE
         stop = start + _FIRST if large and self._parts else None
         self._lanes.enter()
         try:
-            answer = self._begin(name, start, stop)
+            answer = self._begin(name, start, stop, known)
         except BaseException:
             self._lanes.leave()
             raise
@@ -110,17 +110,17 @@ class Downloads:
             finally:
                 self._lanes.leave()
 
-        return Content(size, chunks(), claimed(answer))
+        return Content(size, chunks(), claimed(answer), answer.meta["e_tag"] or "")
 
-    def _begin(self, name: str, start: int, stop: int | None) -> GetResult:
+    def _begin(self, name: str, start: int, stop: int | None, known: str) -> GetResult:
         """Ask for the first part; a service that sends no parts may send all."""
         try:
-            return self._ask(name, start, stop)
+            return self._ask(name, start, stop, known)
         except NoPart:
             self._parts = False
             if start:
                 raise
-            return self._ask(name, 0, None)
+            return self._ask(name, 0, None, known)
 
     def _rest(self, name: str, answer: GetResult, size: int) -> Iterator[bytes]:
         """Read *answer*, and what comes after it up to *size*, as the line needs it."""
@@ -147,8 +147,8 @@ class Downloads:
                 return waited
             yield chunk
 
-    def _ask(self, name: str, start: int, stop: int | None) -> GetResult:
-        return self._calls.read(lambda store: _get(store, name, start, stop))
+    def _ask(self, name: str, start: int, stop: int | None, known: str = "") -> GetResult:
+        return self._calls.read(lambda store: _get(store, name, start, stop, known))
 
     def _ranges(self, name: str, start: int, size: int) -> Generator[bytes, None, int]:
         """Read by as many connections as are free; the answer is how far that came."""
@@ -176,13 +176,20 @@ class Downloads:
             raise of_object(parse_answer(error), self._calls.url) from error
 
 
-def _get(store: S3Store, name: str, start: int, stop: int | None) -> GetResult:
-    """Ask for an object from the byte *start* on, and up to *stop* if that is given."""
+def _get(store: S3Store, name: str, start: int, stop: int | None, known: str = "") -> GetResult:
+    """Ask for an object from the byte *start* on, and up to *stop* if that is given.
+
+    Raises `ObjectUnchanged` if it has the ETag that is *known*.
+    """
     options: GetOptions = {"range": {"offset": start}} if start else {}
     if stop is not None:
         options = {"range": (start, stop)}
+    if known:
+        options["if_none_match"] = known
     try:
         return obstore.get(store, name, options=options)
+    except NotModifiedError as error:
+        raise ObjectUnchanged("is as it was when it was read") from error
     except BaseError as error:
         if _NO_PART in str(error):
             raise NoPart("the service does not send parts of objects") from error

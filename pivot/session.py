@@ -30,13 +30,36 @@ if TYPE_CHECKING:
 _FEW = 4  # transfers at a time, to begin with: enough where the processor is what limits
 
 
+class Answers:
+    """What remotes said in this very run, by their URLs, where nothing is to be asked twice."""
+
+    def __init__(self) -> None:
+        self._asked: dict[str, set[Digest]] = {}
+        self._kept: dict[str, dict[Digest, int | None]] = {}
+
+    def unasked(self, url: str, digests: Collection[Digest]) -> Collection[Digest]:
+        """List those of *digests* for which nobody has asked yet."""
+        asked = self._asked.get(url)
+        return [digest for digest in digests if digest not in asked] if asked else digests
+
+    def note(self, url: str, asked: Collection[Digest], kept: Mapping[Digest, int | None]) -> None:
+        """Take note of an answer; an error is none."""
+        self._asked.setdefault(url, set()).update(asked)
+        self._kept.setdefault(url, {}).update(kept)
+
+    def of(self, url: str, digests: Collection[Digest]) -> dict[Digest, int | None]:
+        """Give the answer for *digests*; see `Remote.stat`."""
+        kept = self._kept.get(url, {})
+        return {digest: kept[digest] for digest in digests if digest in kept}
+
+
 @frozen
 class Session:
     """One run of one command, with so many *jobs*, which are transfers at a time.
 
     More than *max_size* bytes are not moved; with *spare*, some of the disk is to stay free.
     *integrity* is what to do with contents that no ledger vouches for. Given *credentials* take
-    the place of those that AWS's chain would find.
+    the place of those that AWS's chain would find. With *answers*, remotes are asked once.
     """
 
     project: Project
@@ -48,6 +71,7 @@ class Session:
     spare: bool = False
     integrity: Integrity = Integrity.AUTO
     credentials: Callable[[], Credentials] | None = None
+    answers: Answers | None = None
 
     @property
     def here(self) -> str:
@@ -72,8 +96,11 @@ class Session:
 
     def ask(self, store: Remote, digests: Collection[Digest]) -> dict[Digest, int | None]:
         """Ask a remote what it has, see `Remote.stat`, and let the user see that it takes time."""
-        with self.meter.asking(store.url):
-            return store.stat(digests)
+        known = Answers() if self.answers is None else self.answers
+        if new := known.unasked(store.url, digests):
+            with self.meter.asking(store.url):
+                known.note(store.url, new, store.stat(new))
+        return known.of(store.url, digests)
 
     def select(self, targets: Sequence[str]) -> Selection:
         """Find what *targets* name, seen from the current directory; see `targets.select`."""
@@ -95,9 +122,15 @@ class Session:
                 hint="raise the limit, or name the stages that are needed",
             )
 
-    def move(self, plan: TransferPlan, move: Callable[[Digest], bool]) -> Moves:
+    def move(
+        self,
+        plan: TransferPlan,
+        move: Callable[[Digest], bool],
+        *,
+        doing: str = "Transferring",
+    ) -> Moves:
         """Move what *plan* says, and let the user see it."""
-        self.meter.start(len(plan.transfer), plan.bytes)
+        self.meter.start(len(plan.transfer), plan.bytes, doing=doing)
         try:
             moves = move_all(plan.transfer, move, jobs=self.jobs, meter=self.meter)
         finally:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from pivot.frozen import frozen
+from pivot.whereabouts import Whereabouts  # noqa: TC001
 
 
 class State(StrEnum):
@@ -37,7 +38,7 @@ class StageState:
 
     *lock* is the path of the document that records it, from the project root; empty if none does.
     *objects* and *bytes* count what it needs, each object once; *missing* those that are nowhere.
-    *needs* names the stages that it depends on.
+    *needs* names the stages that it depends on. *outputs* is empty unless asked for.
     """
 
     name: str
@@ -48,3 +49,4 @@ class StageState:
     bytes: int = 0
     missing: int = 0
     needs: tuple[str, ...] = ()
+    outputs: tuple[Whereabouts, ...] = ()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
 
-from pivot.errors import UsageError
+from pivot.errors import PivotError, UsageError
 from pivot.frozen import frozen
 from pivot.lock_states import LockStates
 from pivot.pipeline import Pipeline
@@ -18,14 +19,15 @@ from pivot.results import Problem
 from pivot.stage_needs import join_stages
 from pivot.stage_states import RUNS
 from pivot.targets import Reference, select
+from pivot.whereabouts import Whereabouts, locate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pivot.cache import Cache
     from pivot.config import RemoteSettings
     from pivot.lockfile import StageLock
-    from pivot.objects import Digest
+    from pivot.objects import Digest, Output
     from pivot.references import Documents
     from pivot.repro.results import StageResult
     from pivot.session import Session
@@ -96,25 +98,44 @@ def choose(session: Session, documents: Documents, targets: Sequence[str]) -> Ch
     return Choice(pipeline, graph.needs, order, data, frozenset(names))
 
 
+def entries_of(documents: Documents, choice: Choice) -> tuple[Reference, ...]:
+    """List the outputs of *choice* that are cached, and its data."""
+    chosen = frozenset(choice.stages)
+    entries = documents.references.entries
+    return (*(e for e in entries if e.is_stage and e.owner in chosen), *choice.data)
+
+
 def look(
     session: Session,
     documents: Documents,
     cache: Cache,
     choice: Choice,
     settings: RemoteSettings | None,
+    seek: Seek | None = None,
 ) -> Standing:
-    """Say where all of *choice* stands, with the remote of *settings* if there are any."""
+    """Say where all of *choice* stands, with the remote of *settings* if there are any.
+
+    With *seek* also where each output is; files that were read for that need not be read again.
+    """
     eyes = _Eyes(session, documents, cache, choice, settings)
     for name in choice.stages:
         eyes.look(name)
     data = tuple(eyes.locks.data(entry) for entry in choice.data)
+    states = (*eyes.states.values(), *data)
+    if seek is not None:
+        states = tuple(eyes.locate(eyes.states.values(), choice.data, data, seek))
+        eyes.remember()
     return Standing(
-        (*eyes.states.values(), *data),
+        states,
         (*eyes.problems, *eyes.locks.problems),
         frozenset(eyes.lost | eyes.locks.lost),
         frozenset(eyes.stuck | eyes.locks.stuck),
         frozenset(eyes.past),
     )
+
+
+Seek: TypeAlias = "Callable[[Reference], Callable[[Digest], bool | None] | None]"
+"""Says how to ask whether the objects of an output are on a remote; see `whereabouts.locate`."""
 
 
 class _Eyes:
@@ -130,6 +151,7 @@ class _Eyes:
     ) -> None:
         self._choice = choice
         self._locks = {lock.stage: lock for lock in documents.locks}
+        self._in_git = documents.in_git
         self._outputs: dict[str, list[Reference]] = {}
         for entry in documents.references.entries:
             if entry.is_stage:
@@ -142,6 +164,7 @@ class _Eyes:
         results = self._run.preview().stages if order else ()
         self._results = {result.stage: result for result in results if self._is_told(result)}
         supplies = Supplies(session, cache, self._others(documents), remote=settings, accept=True)
+        self._supplies = (self._run.supplies, supplies)
         self.locks = LockStates(self._run.root, documents, self._run.observer, supplies)
         self.states: dict[str, StageState] = {}
         self.problems: list[Problem] = []
@@ -162,6 +185,46 @@ class _Eyes:
             else:
                 runs = [need for need in needs if self._runs(need)]
                 self.states[name] = self.locks.stage(lock, entries, needs, runs)
+
+    def locate(
+        self,
+        stages: Iterable[StageState],
+        entries: Sequence[Reference],
+        data: Iterable[StageState],
+        seek: Seek,
+    ) -> Iterator[StageState]:
+        """Add where each output is; nothing is looked at or read twice."""
+        for state in stages:
+            found = [self._locate(e.output, seek(e)) for e in self._outputs.get(state.name, ())]
+            lock = self._locks.get(state.name)
+            if lock is not None:
+                undecided = (output for output in lock.undecided if output.path in self._in_git)
+                kept = (*lock.uncached, *undecided)
+                found += [self._locate(output, None, in_git=True) for output in kept]
+            yield replace(state, outputs=tuple(found))
+        for entry, state in zip(entries, data, strict=True):
+            yield replace(state, outputs=(self._locate(entry.output, seek(entry)),))
+
+    def remember(self) -> None:
+        """Let the next run know what was read."""
+        self._run.remembered.save(complete=False)
+
+    def _locate(
+        self,
+        output: Output,
+        on_remote: Callable[[Digest], bool | None] | None,
+        *,
+        in_git: bool = False,
+    ) -> Whereabouts:
+        try:
+            now = self._run.observer.look(output.path)
+        except PivotError:  # a loop of symlinks, a pipe, not to be read
+            return locate(output, None, self._size, on_remote, in_git=in_git)
+        return locate(output, lambda: now, self._size, on_remote, in_git=in_git)
+
+    def _size(self, digest: Digest) -> int | None:
+        sizes = (supplies.size(digest) for supplies in self._supplies)
+        return next((size for size in sizes if size is not None), None)
 
     def _look_at_plan(
         self, result: StageResult, lock: StageLock | None, needs: tuple[str, ...]

@@ -5,20 +5,27 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pivot.errors import ExitCode, ObjectError, PivotError, RemoteError
+from pivot.errors import ExitCode, ObjectError, ObjectRefused, PivotError, RemoteError
 from pivot.frozen import frozen
 from pivot.references import load_documents
 from pivot.remote_choice import read_chain
 from pivot.results import Problem
+from pivot.session import Answers
 from pivot.stage_states import RUNS, StageState, State
-from pivot.standing import Standing, choose, look
+from pivot.standing import Standing, choose, entries_of, look
+from pivot.verify import verify_remote
+from pivot.whereabouts import Whereabouts, total
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from pivot.config import RemoteSettings
     from pivot.objects import Digest
+    from pivot.references import Documents
+    from pivot.results import Transfer
     from pivot.session import Session
+    from pivot.standing import Choice
+    from pivot.targets import Reference
 
 
 @frozen
@@ -42,6 +49,11 @@ class Status:
     def hit(self) -> tuple[str, ...]:
         """Name what is as recorded, and can be had."""
         return tuple(stage.name for stage in self.stages if stage.state is State.HIT)
+
+    @property
+    def totals(self) -> Whereabouts:
+        """Count the files of all outputs, if it was asked where they are."""
+        return total("", (output for stage in self.stages for output in stage.outputs))
 
     @property
     def to_run(self) -> tuple[str, ...]:
@@ -81,15 +93,19 @@ def status(
     *,
     remote: str | None = None,
     online: bool = True,
+    detailed: bool = False,
 ) -> Status:
     """Say where each stage stands that *targets* mean, all without; as `repro --dry-run` decides.
 
-    What the workspace and the cache lack may be on the remote, which is asked if *online*. Raises
+    What the workspace and the cache lack may be on the remote, which is asked if *online*; for
+    all there is if it is to be *detailed*, as then it is said of each output where it is. Raises
     what stands in the way of any answer.
     """
     settings = read_chain(session.config, remote) if online else None
     documents = load_documents(session.project, dependencies=True)
     choice = choose(session, documents, targets)
+    if detailed:
+        return _detailed(session, documents, choice, settings)
     with session.cache() as cache:
         try:
             found = look(session, documents, cache, choice, settings)
@@ -98,6 +114,50 @@ def status(
                 raise
             here = look(session, documents, cache, choice, None)
             return _doubted(here, settings, error)
+    return _told(found, settings)
+
+
+def _detailed(
+    session: Session, documents: Documents, choice: Choice, settings: RemoteSettings | None
+) -> Status:
+    """Ask remotes once for all that is referred to, then decide and look by their answers."""
+    session = replace(session, answers=Answers())
+    asked = {}
+    if settings is not None:
+        parts = verify_remote(session, settings, entries_of(documents, choice))
+        asked = dict(zip(_sources(documents, choice), parts, strict=True))
+
+    def seek(entry: Reference) -> Callable[[Digest], bool | None] | None:
+        part = asked.get(entry.imported_from)
+        return None if part is None else _answer(part)
+
+    error = asked[None].stopped if asked else None
+    with session.cache() as cache:
+        if settings is not None and error is not None:
+            here = look(session, documents, cache, choice, None, seek)
+            return _doubted(here, settings, error)
+        return _told(look(session, documents, cache, choice, settings, seek), settings)
+
+
+def _sources(documents: Documents, choice: Choice) -> list[str | None]:
+    """Name whose remotes `verify_remote` asks, in its order; `None` is ours."""
+    urls = {entry.imported_from for entry in entries_of(documents, choice)}
+    return [None, *sorted(url for url in urls if url)]
+
+
+def _answer(part: Transfer) -> Callable[[Digest], bool | None]:
+    """Say how a remote answers for an object; what it has in another size, it has not."""
+    missing = frozenset(part.plan.missing)
+
+    def answer(digest: Digest) -> bool | None:
+        if part.stopped is not None or isinstance(part.damaged.get(digest), ObjectRefused):
+            return None
+        return digest not in missing and digest not in part.damaged
+
+    return answer
+
+
+def _told(found: Standing, settings: RemoteSettings | None) -> Status:
     if settings is None:  # what is not here may well be on a remote
         return Status(found.stages, found.problems, stuck=found.stuck, past=found.past)
     return Status(

@@ -63,7 +63,7 @@ class Meter:
         del url
         return contextlib.nullcontext()
 
-    def start(self, objects: int, size: int) -> None:
+    def start(self, objects: int, size: int, *, doing: str = "Transferring") -> None:
         """Begin: so many *objects* of *size* bytes together, as far as known."""
 
     def bytes(self, count: int) -> None:

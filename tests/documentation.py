@@ -24,7 +24,7 @@ _BLOCK = re.compile(
 )
 _SECONDS = re.compile(r"\b\d+\.\d s\b")
 _CHANGE = re.compile(r"\d{4}-\d\d-\d\d \([0-9a-f]{7}\)")
-_PROGRESS = re.compile(r"Transferring \d+ object\(s\), .*")
+_PROGRESS = re.compile(r"(?:Transferring|Reading) \d+ object\(s\), .*")
 """What a terminal shows as a bar, which is gone at the end."""
 
 

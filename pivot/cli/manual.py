@@ -58,7 +58,7 @@ MANUAL: Mapping[str, Manual] = {
     ),
     "push": Manual(
         "lock and .pvt files, the cache, what the remote has",
-        "objects on the remote, .pivot/digests/; with --dry-run nothing",
+        "objects on the remote, .pivot/digests/; -n and --check nothing",
         "overwrites or deletes an object, or changes an output",
         ("pull", "verify", "status", "remote"),
     ),
@@ -89,9 +89,9 @@ MANUAL: Mapping[str, Manual] = {
         ("dag", "report", "verify", "repro"),
     ),
     "verify": Manual(
-        "lock and .pvt files, what the remote has",
-        "nothing",
-        "counts what only the local cache has, or copies an object",
+        "lock and .pvt files, what the remote has; with --cache the cache",
+        "nothing; with --repair the cache",
+        "counts what only the local cache has, without --cache",
         ("status", "push", "report"),
         brief="Ask whether the remote has all that lock files name.",
     ),

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pivot.session import Session
 
     Command = TypeVar("Command", bound=Callable[..., object])
+    Quantity = TypeVar("Quantity", int, float)
 
 EXIT_CODES = "\b\nExit codes:\n" + "\n".join(
     f"  {code.value:<4} {meaning}" for code, meaning in MEANINGS.items()
@@ -40,10 +41,10 @@ EXIT_CODES = "\b\nExit codes:\n" + "\n".join(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def quantity(parse: Callable[[str], int]) -> Callable[..., int | None]:
-    """Let click read a size or a time."""
+def quantity(parse: Callable[[str], Quantity]) -> Callable[..., Quantity | None]:
+    """Let click read a size, a time or a share."""
 
-    def read(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    def read(ctx: click.Context, param: click.Parameter, value: str | None) -> Quantity | None:
         try:
             return None if value is None else parse(value)
         except ValueError as error:

@@ -13,6 +13,7 @@ from pivot.cli.options import (
     Common,
     common_options,
     complete_remotes,
+    complete_revisions,
     complete_targets,
     integrity_option,
     json_option,
@@ -64,6 +65,18 @@ ON_MISS = click.option(
 )
 
 
+_PUSHED = ["PRE_COMMIT_TO_REF", "PRE_COMMIT_LOCAL_BRANCH"]
+"""The variables in which pre-commit says what `git push` is pushing."""
+
+_GIVEN = click.core.ParameterSource.COMMANDLINE
+
+
+def chained(ctx: click.Context, param: click.Parameter, names: tuple[str, ...]) -> str | None:
+    """Join the remotes that were named, as `read_chain` takes them; `None` if none was."""
+    del ctx, param
+    return ",".join(names) if names else None
+
+
 def remote_options(function: Command) -> Command:
     """Give a command --jobs and --remote."""
     function = click.option(
@@ -77,7 +90,7 @@ def remote_options(function: Command) -> Command:
         "--remote",
         metavar="NAME",
         multiple=True,
-        callback=lambda _ctx, _param, names: ",".join(names) or None,
+        callback=chained,
         shell_complete=complete_remotes,
         help="Use this remote instead of the default. Given again: read from the first that has "
         "it, push to each.",
@@ -96,11 +109,18 @@ def limits(function: Command) -> Command:
 
 
 def show(
-    common: Common, session: Session, command: str, result: Result, *, as_json: bool, on_miss: str
+    common: Common,
+    session: Session,
+    command: str,
+    result: Result,
+    *,
+    as_json: bool,
+    on_miss: str,
+    revision: str = "HEAD",
 ) -> int:
-    """Print what *command* came to, and answer its exit code."""
+    """Print what *command* came to, and answer its exit code; see `last_changes`."""
     render = report_json if as_json else report_text
-    changes = last_changes(session.project.root, parts(result)[2])
+    changes = last_changes(session.project.root, parts(result)[2], revision)
     return common.show(render(command, result, on_miss=OnMiss(on_miss), changes=changes))
 
 
@@ -116,6 +136,18 @@ def told(common: Common, selection: Selection | None, *, as_json: bool) -> Selec
 @remote_options
 @DRY_RUN
 @click.option("--all-cache", is_flag=True, help="Push all that is cached, old versions included.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Upload nothing; fail unless the remote has all that the last commit refers to.",
+)
+@click.option(
+    "--rev",
+    metavar="COMMIT",
+    envvar=_PUSHED,
+    shell_complete=complete_revisions,
+    help="With --check: this commit instead of HEAD.",
+)
 @ref_options
 @limits
 @ON_MISS
@@ -131,6 +163,8 @@ def push(
     all_cache: bool,
     all_branches: bool,
     all_tags: bool,
+    check: bool,
+    rev: str | None,
     max_size: int | None,
     timeout: int | None,
     integrity: str | None,
@@ -151,9 +185,28 @@ def push(
       pivot push --dry-run          what would be uploaded
       pivot push --jobs 40          more uploads at a time
       pivot push -r origin -r nas   to two remotes
+      pivot push --check            has somebody forgotten to push?
     """
+    if check and (dry_run or all_cache or all_branches or all_tags or max_size is not None):
+        raise UsageError(
+            "--check uploads nothing: no --dry-run, --all-cache, --all-branches, --all-tags or "
+            "--max-size with it"
+        )
+    if not check and click.get_current_context().get_parameter_source("rev") is _GIVEN:
+        raise UsageError("--rev is for --check: what is pushed is what the workspace refers to")
     with deadline(timeout):
         session = common.session(jobs, max_size=max_size, integrity=integrity)
+        if check:
+            asked = api.verify_commit(session, targets, remote=remote, revision=rev)
+            return show(
+                common,
+                session,
+                "push",
+                asked,
+                as_json=as_json,
+                on_miss=on_miss,
+                revision=rev or "HEAD",
+            )
         if all_cache and targets:
             raise UsageError("--all-cache takes no targets: it pushes the whole cache")
         selection = choose(session, targets, branches=all_branches, tags=all_tags)

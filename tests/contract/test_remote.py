@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pivot.crew import for_each
-from pivot.errors import ObjectDamaged, ObjectMissing
+from pivot.errors import ObjectDamaged, ObjectMissing, ObjectUnchanged
 from pivot.objects import CHUNK, Digest, Hasher, Promise, digest_bytes, object_name
 from pivot.s3 import PART
 from tests.contract.remotes import CONDITIONAL_PUT, PENDING_UPLOADS, sample, write_sample
@@ -194,6 +195,25 @@ def test_an_upload_refuses_an_object_that_has_another_size(
 def test_a_download_of_what_is_not_there_says_so(place: Place) -> None:
     with pytest.raises(ObjectMissing):
         download(place, absent(1)[0])
+
+
+def test_a_copy_that_is_known_is_told_from_any_other(place: Place) -> None:
+    data, other = sample(1000), sample(1000, seed=1)
+    digest = digest_bytes(data)
+    name = f"pre/fix/{object_name(digest)}"
+    place.put(name, data)
+    time.sleep(0.05)  # a file that is too young has no version
+    with closing(place.open()) as remote:
+        known = remote.download(digest).version
+        try:
+            same = b"".join(remote.download(digest, known=known).chunks)
+        except ObjectUnchanged:
+            same = data
+        place.put(name, other)
+        changed = b"".join(remote.download(digest, known=known).chunks)
+
+    assert known
+    assert (same, changed) == (data, other)
 
 
 @pytest.mark.parametrize("prefix", ["", "p q", "é", "a+b", "a%20b", "a&b=c", "x..y/z"])

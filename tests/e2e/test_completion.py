@@ -165,7 +165,7 @@ def parameters(
 
 FREE = {
     *("-j", "--timeout", "--max-size", "--precision", "--commits", "--endpoint", "--region"),
-    *("--min-age", "--kms-key", "remote add name", "remote add url"),
+    *("--min-age", "--kms-key", "--sample", "--seed", "remote add name", "remote add url"),
 }
 """What is free text or a number, so that nobody can complete it."""
 

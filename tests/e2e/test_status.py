@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ import pytest
 from pivot.schema import schema_text
 from tests import buckets
 from tests.conftest import Command
-from tests.e2e.weather import assert_sentence
+from tests.e2e.weather import assert_sentence, through
 from tests.projects import ProjectBuilder, digest, unpack
 from tests.projects import clone as clone_fixture
 from tests.servers import S3Server
@@ -36,6 +39,15 @@ stages:
     cmd: cat model.txt plot.txt > report.txt
     deps: [model.txt, plot.txt]
     outs: [report.txt]
+"""
+READS = """
+import os, sys
+
+log = open(sys.argv.pop(1), "w")
+sys.addaudithook(lambda event, given: event == "open" and print(given[0], file=log, flush=True))
+from pivot.cli import main
+
+main()
 """
 OUTPUTS = {
     "clean": "data/clean.txt",
@@ -98,13 +110,15 @@ def test_the_table_says_it_for_people(project: Path, pivot: Command) -> None:
 
     assert done.code == 0
     assert done.out == (
-        "Stage   State    Objects  Size  Reason\n"
-        "clean   hit      1/1      8 B   nothing changed\n"
-        "train   changed  1/1      10 B  command changed; lr: 1 → 2\n"
-        "plot    hit      1/1      2 B   nothing changed\n"
-        "report  waiting  1/1      12 B  train may change its input\n"
+        "Stage   State    Workspace  Cache  Size  Reason\n"
+        "clean   hit      same       1/1    8 B   nothing changed\n"
+        "train   changed  same       1/1    10 B  command changed; lr: 1 → 2\n"
+        "plot    hit      same       1/1    2 B   nothing changed\n"
+        "report  waiting  same       1/1    12 B  train may change its input\n"
         "\n"
         "4 in all: 2 hit, 1 changed, 1 waiting\n"
+        "Workspace: 4 same (32 B)\n"
+        "Cache: 4 of 4 file(s) (32 B)\n"
         "2 to run; ready now: train\n"
     )
 
@@ -211,8 +225,84 @@ def test_a_remote_that_refuses_makes_nothing_missing(
 
 def test_what_is_here_is_known_whatever_the_remote(project: Path, pivot: Command) -> None:
     nowhere = Command(pivot.home, {**pivot.variables, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"})
+    told = ask(nowhere, project, "--online", code=6)
 
-    assert set(states(ask(nowhere, project, "--online")).values()) == {"hit"}
+    assert set(states(told).values()) == {"hit"}
+    assert {out["remote"] for stage in told["stages"] for out in stage["outputs"]} == {"unknown"}
+    assert len(told["problems"]) == 1
+
+
+def outputs(told: dict[str, Any]) -> dict[str, tuple[str, str, str]]:
+    return {
+        out["path"]: (out["workspace"], out["cache"], out["remote"])
+        for stage in told["stages"]
+        for out in stage["outputs"]
+    }
+
+
+def test_each_output_is_looked_for_in_three_places(
+    project: Path, pivot: Command, server: S3Server, bucket: str
+) -> None:
+    assert pivot("push", "clean", "plot", cwd=project).code == 0
+    (project / "plot.txt").unlink()
+    (project / "plot.txt").write_text("9\n")
+    (project / "report.txt").unlink()
+    name = digest(b"one\ntwo\n")
+    (project / ".pivot/cache/files" / name[:2] / name[2:]).unlink()
+
+    here, online = ask(pivot, project), ask(pivot, project, "-r", "origin")
+    short = pivot("status", "--short", "-r", "origin", cwd=project)
+
+    assert outputs(online) == {
+        "data/clean.txt": ("same", "missing", "there"),
+        "model.txt": ("same", "there", "missing"),
+        "plot.txt": ("modified", "there", "there"),
+        "report.txt": ("missing", "there", "missing"),
+    }
+    assert {remote for _, _, remote in outputs(here).values()} == {"not-asked"}
+    assert online["totals"]["on_remote"] == {"files": 2, "bytes": 10}
+    assert online["totals"]["same"] == {"files": 2, "bytes": 18}
+    assert here["totals"]["on_remote"] is None
+    assert short.out.splitlines() == [
+        "hit same 0/1 1/1 clean",
+        "hit same 1/1 0/1 train",
+        "hit modified 1/1 1/1 plot",
+        "hit missing 1/1 0/1 report",
+    ]
+
+
+def test_the_remote_is_asked_once(project: Path, pivot: Command, server: S3Server) -> None:
+    assert pivot("push", cwd=project).code == 0
+    forget(project)
+    with through(server, pivot) as (proxy, command):
+        told = ask(command, project, "--online")
+        asked = [path for method, path in proxy.requests if method == "HEAD"]
+
+    assert set(states(told).values()) == {"hit"}
+    assert len(asked) == len(set(asked)) == len(OUTPUTS)
+
+
+def test_what_was_read_once_is_not_read_again(
+    project: Path, pivot: Command, tmp_path: Path
+) -> None:
+    assert pivot("push", cwd=project).code == 0
+    forget(project)
+    assert pivot("pull", cwd=project).code == 0
+    time.sleep(0.05)  # files that are too young cannot be told from later ones
+    first = ask(pivot, project)
+    log = tmp_path / "log"
+    again = subprocess.run(
+        [sys.executable, "-c", READS, str(log), "status", "--json"],
+        cwd=project,
+        env=pivot.environment,
+        capture_output=True,
+        check=True,
+    )
+
+    assert states(json.loads(again.stdout)) == states(first)
+    opened = log.read_text().splitlines()
+    assert not [path for path in opened if path.endswith(tuple(OUTPUTS.values()))]
+    assert [path for path in opened if path.endswith("pivot.yaml")]
 
 
 def test_stages_are_chosen_with_what_they_need(project: Path, pivot: Command) -> None:
@@ -310,12 +400,19 @@ def test_a_table_of_stages_known_by_lock_alone(tmp_path: Path, bucket: str, pivo
 
     assert done.code == 3
     assert done.out == (
-        "Stage  State    Objects  Size  Reason\n"
-        "prep   missing  0/1      0 B   1 of 1 objects can be had nowhere\n"
-        "train  waiting  2/2      3 B   prep may change its input\n"
-        "plot   waiting  1/1      0 B   train may change its input\n"
+        "Stage            State    Workspace  Cache  Remote  Size  Reason\n"
+        "prep             missing  missing    0/1    0/1     0 B   "
+        "1 of 1 objects can be had nowhere\n"
+        "  data/prep.txt           missing    0/1    0/1     0 B\n"
+        "train            waiting  missing    0/2    2/2     3 B   prep may change its input\n"
+        "  data/model              missing    0/2    2/2     3 B\n"
+        "plot             waiting  missing    0/1    1/1     0 B   train may change its input\n"
+        "  data/plot.txt           missing    0/1    1/1     0 B\n"
         "\n"
         "3 in all: 1 missing, 2 waiting\n"
+        "Workspace: 4 missing (3 B)\n"
+        "Cache: 0 of 4 file(s) (0 B)\n"
+        "Remote 'origin': 3 of 4 file(s) (3 B); pivot push uploads what is cached\n"
         "3 to run; ready now: prep\n"
     )
 

@@ -1,10 +1,10 @@
-"""Sizes and times as people write them."""
+"""Sizes, times and shares as people write them."""
 
 from __future__ import annotations
 
 import pytest
 
-from pivot.quantities import parse_duration, parse_size
+from pivot.quantities import parse_duration, parse_percent, parse_size
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,16 @@ def test_a_time_has_a_unit_or_is_in_seconds(text: str, seconds: int) -> None:
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="such as 90s, 30m or 2h"):
         parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "percent"), [("1%", 1.0), ("0.5%", 0.5), (" 100 %", 100.0), ("001%", 1.0)]
+)
+def test_a_share_is_in_percent(text: str, percent: float) -> None:
+    assert parse_percent(text) == percent
+
+
+@pytest.mark.parametrize("text", ["", "1", "0%", "0.0%", "101%", "-1%", "%", "1e1%", "nan%"])
+def test_what_is_no_share_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"such as 1% or 0\.5%"):
+        parse_percent(text)
