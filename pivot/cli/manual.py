@@ -84,7 +84,7 @@ MANUAL: Mapping[str, Manual] = {
     ),
     "status": Manual(
         "pivot.yaml, lock files, the workspace, the cache; --online the remote",
-        "nothing",
+        "nothing but what it has read: .pivot/cache/remembered.json",
         "runs a stage or moves an object",
         ("dag", "report", "verify", "repro"),
     ),
