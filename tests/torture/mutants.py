@@ -33,8 +33,14 @@ _REMOTE = ("contract/test_remote.py", "contract/test_remote_refusals.py")
 _FETCH_LIMIT = "e2e/test_limits.py::test_more_than_may_be_moved_is_refused_before_the_first_byte"
 _PUSH_LIMIT = "e2e/test_limits.py::test_push_has_the_limit_too"
 CORE: dict[str, tuple[str, ...]] = {
-    "arrivals": ("contract/test_cache.py", "e2e/test_ledger.py"),
-    "cache": ("contract/test_cache.py", "contract/test_partials.py", "e2e/test_damage.py"),
+    "arrivals": ("unit/test_arrivals.py", "contract/test_cache.py", "e2e/test_ledger.py"),
+    "cache": (
+        "unit/test_cache_reads.py",
+        "unit/test_arrivals.py",
+        "contract/test_cache.py",
+        "contract/test_partials.py",
+        "e2e/test_damage.py",
+    ),
     "checkout": (
         "e2e/test_checkout.py",
         "e2e/test_link_modes.py",
@@ -61,6 +67,7 @@ CORE: dict[str, tuple[str, ...]] = {
     "room": ("unit/test_room.py",),
     "s3": (*_REMOTE, "contract/test_requests.py"),
     "s3_calls": ("contract/test_requests.py", *_REMOTE),
+    "s3_download": ("unit/test_lanes.py", "contract/test_ranges.py"),
     "s3_errors": ("unit/test_s3_errors.py",),
     "s3_stat": ("contract/test_requests.py", *_REMOTE),
     "scratch": ("unit/test_scratch.py", "contract/test_cache.py"),
