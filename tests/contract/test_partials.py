@@ -335,3 +335,36 @@ def test_many_objects_are_looked_for_with_one_look(
         monkeypatch.undo()
 
     assert looks.count(tmp_path / "partial") <= 1
+
+
+def test_a_file_that_cannot_be_opened_is_a_local_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pivot.partials.own_name", lambda: ELSEWHERE)
+    (tmp_path / "partial" / f"{DIGEST}.{ELSEWHERE}").mkdir(parents=True)
+
+    with Cache(tmp_path) as cache, pytest.raises(LocalError, match=f"{DIGEST}.*Is a directory"):
+        cache.collect(Promise(DIGEST), Source())
+
+
+def test_what_is_on_its_way_is_its_owners_alone(tmp_path: Path) -> None:
+    modes: list[int] = []
+
+    class Looking(Source):
+        def _chunks(self, start: int) -> Iterator[bytes]:
+            modes.extend(file.stat().st_mode & 0o777 for file in left(tmp_path))
+            yield from super()._chunks(start)
+
+    assert collected(tmp_path, Looking()) == LARGE
+    assert modes == [0o600]
+
+
+def test_an_object_is_worth_going_on_with_from_a_size_on(tmp_path: Path) -> None:
+    kept: list[int] = []
+    for size in (WORTH - 1, WORTH):
+        data = LARGE[:size]
+        with Cache(tmp_path) as cache, pytest.raises(ObjectUnreachable):
+            cache.collect(Promise(digest_bytes(data)), Source(data, cut=CHUNK))
+        kept.append(len(left(tmp_path)))
+
+    assert kept == [0, 1]

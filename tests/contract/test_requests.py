@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pivot.errors import ObjectError, RemoteUnavailable
+from pivot.errors import ObjectError, PivotError, RemoteUnavailable
 from pivot.objects import Digest, Hasher, Promise, digest_bytes, object_name
 from pivot.s3 import PART
 from pivot.transfer import Moves, move_all
@@ -239,3 +239,35 @@ def upload_all(place: Bucket, sources: Mapping[Digest, Path], *, jobs: int) -> M
             return remote.upload(Promise(digest), sources[digest], Hasher(), count=lambda _: None)
 
         return move_all(sources, move, jobs=jobs)
+
+
+def test_an_empty_bucket_is_asked_twice(through: Bucket, proxy: FaultProxy) -> None:
+    with closing(through.open()) as remote:
+        assert remote.stat(absent(40)) == {}
+
+    assert (proxy.count(kind="list"), proxy.count("HEAD"), proxy.count()) == (1, 1, 2)
+
+
+@pytest.mark.parametrize(("retries", "sent"), [(0, 2), (2, 4)])
+def test_a_write_is_sent_as_often_as_was_asked_for(
+    through: Bucket, proxy: FaultProxy, tmp_path: Path, retries: int, sent: int
+) -> None:
+    proxy.server_error(math.inf)
+    sources = dict([write_sample(tmp_path, 100)])
+    with closing(through.open(retries=retries)) as remote:
+        ((digest, source),) = sources.items()
+        with pytest.raises(ObjectError):
+            remote.upload(Promise(digest), source, Hasher(), count=lambda _: None)
+
+    assert proxy.count("PUT", "object") == sent  # once more to learn of conditions
+
+
+def test_a_write_that_is_refused_is_not_sent_again(
+    through: Bucket, proxy: FaultProxy, tmp_path: Path
+) -> None:
+    proxy.deny_all()
+    digest, source = write_sample(tmp_path, 100)
+    with closing(through.open(retries=3)) as remote, pytest.raises(PivotError):
+        remote.upload(Promise(digest), source, Hasher(), count=lambda _: None)
+
+    assert proxy.count("PUT", "object") == 2

@@ -1,4 +1,4 @@
-"""What a cache says of its objects: their SHA-256, whether they are right, and what it remembers."""
+"""What a cache says of its objects: their SHA-256, whether they are right, what it remembers."""
 
 from __future__ import annotations
 

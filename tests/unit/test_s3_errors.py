@@ -23,7 +23,7 @@ from pivot.errors import (
     RemoteError,
     RemoteUnavailable,
 )
-from pivot.s3_errors import Answer, of_object, of_remote, parse_answer
+from pivot.s3_errors import Answer, of_first_miss, of_object, of_remote, parse_answer
 
 URL = "s3://bucket/p"
 SECRETS = ("wJalrXUtnFEMI", "X-Amz-Signature", "<", "Host-Id-9", "?")
@@ -310,3 +310,21 @@ def test_a_permission_that_the_service_names_is_heard(server: Scripted) -> None:
 
     assert (answer.lacks, answer.denied) == ("kms:Decrypt", True)
     assert answer_of(server, 403, "AccessDenied").lacks == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (404, "NoSuchKey", M),
+        (404, "", E),
+        (403, "AccessDenied", R),
+        (500, "", N),
+    ],
+)
+def test_a_404_without_a_code_is_no_first_answer_of_s3(
+    server: Scripted, status: int, code: str, kind: type[PivotError]
+) -> None:
+    error = of_first_miss(answer_of(server, status, code), URL)
+
+    assert type(error) is kind
+    assert ("no S3 service" in error.message) == (kind is E)

@@ -329,3 +329,23 @@ def test_few_objects_are_tried_again_together() -> None:
 
     assert moves.stopped is None
     assert gauge.most == 2
+
+
+def test_a_rest_comes_before_each_round_and_is_longer_each_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rests: list[float] = []
+    monkeypatch.setattr("pivot.transfer.time.sleep", rests.append)
+    tries: dict[Digest, int] = {}
+
+    def move(each: Digest) -> bool:
+        tries[each] = tries.get(each, 0) + 1
+        if tries[each] <= int(each[-1], 16):
+            raise ObjectUnreachable("not now")
+        return False
+
+    moves = move_all([digest(n) for n in range(3)], move, jobs=1)
+
+    assert {type(outcome) for outcome in moves.outcomes} == {Moved}
+    assert len(rests) == 2
+    assert 0 < rests[0] < rests[1]

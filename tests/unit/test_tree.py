@@ -254,3 +254,24 @@ def test_another_user_than_root_removes_read_only_directories(tmp_path: Path) ->
             os.seteuid(0)
 
     assert list((tmp_path / "own").iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+def test_what_a_link_in_a_read_only_directory_leads_to_keeps_its_mode(tmp_path: Path) -> None:
+    outside = write(tmp_path, "own/outside/file").parent
+    write(tmp_path, "own/d/file")
+    (tmp_path / "own/d/link").symlink_to("../outside")
+    for path in (tmp_path / "own", *(tmp_path / "own").rglob("*")):
+        os.chown(path, 65534, 65534, follow_symlinks=False)
+    outside.chmod(0o755)
+    (tmp_path / "own/d").chmod(0o555)
+
+    with Tree(tmp_path / "own") as tree:
+        os.seteuid(65534)
+        try:
+            tree.remove("d")
+        finally:
+            os.seteuid(0)
+
+    assert not (tmp_path / "own/d").exists()
+    assert outside.stat().st_mode & 0o777 == 0o755

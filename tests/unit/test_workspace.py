@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import threading
 from dataclasses import replace
@@ -386,3 +387,27 @@ def test_names_that_the_file_system_takes_for_one_are_refused(root: Path, folds:
     refused = {path for path, each in found.items() if isinstance(each.problem, UnsafePath)}
     assert bool(refused & {"d/x", "D/X"}) == folds
     assert found["y"].problem is None
+
+
+def test_a_link_into_the_cache_is_no_file_to_be_found(root: Path) -> None:
+    put_object(cache_of(root), b"right")
+    (root / "d").mkdir()
+    (root / "d/x").symlink_to(cache_of(root) / object_name(X.digest))
+
+    assert not Workspace(root, Cache(cache_of(root))).find(X)
+
+
+def test_a_link_to_another_tree_of_the_cache_can_be_replaced(root: Path) -> None:
+    tree = cache_of(root) / object_name(Digest("0" * 16))
+    write(tree, "a", b"a")
+    (root / "parts").symlink_to(tree)
+
+    assert observe(root, PARTS).whole is Is.CACHED
+
+
+def test_a_socket_where_a_directory_belongs_is_different(root: Path) -> None:
+    os.mknod(root / "parts", stat.S_IFSOCK | 0o600)
+
+    found = observe(root, PARTS)
+
+    assert (found.whole, found.problem) == (Is.DIFFERENT, None)
