@@ -26,7 +26,7 @@ demo: $(READY)  ## run a pipeline, share it, change it, on an S3 server of its o
 	$(RUN)python -m examples.demo
 
 test: $(READY)  ## run all tests, on real S3 servers of their own
-	$(RUN)python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	$(RUN)python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(READY)  ## lint, formatting, types; workflows, action, image and shell scripts
 	$(RUN)ruff check .

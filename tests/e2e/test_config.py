@@ -167,6 +167,7 @@ def test_the_projects_value_wins_over_the_users_key_by_key(
         "diff.max_rows = 10000 (default)",
         "display.precision = 5 (default)",
         "integrity = auto (default)",
+        "read_remotes =  (default)",
         "remote.connect_timeout = 10 (default)",
         "remote.jobs = 7 (local)",
         "remote.read_timeout = 60 (default)",

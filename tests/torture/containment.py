@@ -23,7 +23,7 @@ def run_races(run: Run) -> None:
         case for case in make_cases(run.directory, pivot) if case.words[0] in {"pull", "checkout"}
     ]
     codes: dict[int, int] = {}
-    for number in range(run.figure(40, 1000)):
+    for number in range(run.figure(20, 1000)):
         case = cases[number % len(cases)]
         swapped = _SWAPPED[number % len(_SWAPPED)]
         place = run.place("race")

@@ -24,7 +24,7 @@ _LONGEST = 0.9  # seconds in which a command has usually ended
 def run_random_kills(run: Run) -> None:
     """Kill commands in the middle; what they left is right, and the next run completes."""
     cases = make_cases(run.directory, run.pivot())
-    trials = [cases[n % len(cases)] for n in range(run.figure(30, 1000))]
+    trials = [cases[n % len(cases)] for n in range(run.figure(16, 1000))]
     moments = [run.random.random() * _LONGEST for _ in trials]
     cut = [0]
     guard = threading.Lock()

@@ -209,7 +209,7 @@ def _passes(copy: _Copy, trial: Trial) -> bool:
 
 def _sample(run: Run, bench: _Bench, modules: list[str]) -> dict[str, list[int]]:
     counts = {module: mutator.count(bench.sources[module]) for module in modules}
-    share = run.figure(6, 300) / sum(counts.values())
+    share = run.figure(4, 300) / sum(counts.values())
     return {
         module: run.random.sample(range(count), min(count, max(_LEAST, round(count * share))))
         for module, count in counts.items()

@@ -42,7 +42,7 @@ def run_mixed(run: Run) -> None:
         "data/b": b"b",
     }
     with fault_proxy(run.server) as proxy:
-        for number in range(run.figure(3, 50)):
+        for number in range(run.figure(2, 50)):
             place, bucket = _make(run, outputs)
             wrong: list[str] = []
             pivot = run.pivot(proxy.server)
