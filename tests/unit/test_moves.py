@@ -44,6 +44,15 @@ def damage(bench: Bench, content: bytes) -> Path:
     return path
 
 
+def taken(bench: Bench) -> None:
+    """Track what was imported from a project whose remote is none."""
+    document = bench.builder.tracked("taken.txt", b"taken")
+    source = dict.fromkeys(("repo", "rev", "rev_lock", "stage", "path"), "x") | {
+        "remote": "nonsense://x"
+    }
+    document.write_text(dump(yaml.safe_load(document.read_text()) | {"source": source}))
+
+
 def on_remote(bench: Bench) -> set[str]:
     return {path.read_text() for path in bench.nas.rglob("*") if path.is_file()}
 
@@ -143,11 +152,7 @@ def test_what_cannot_be_named_in_the_cache_was_not_fetched(bench: Bench) -> None
 
 def test_a_remote_that_is_none_harms_nobody_but_its_imports(bench: Bench) -> None:
     bench.share()
-    document = bench.builder.tracked("taken.txt", b"taken")
-    source = dict.fromkeys(("repo", "rev", "rev_lock", "stage", "path"), "x") | {
-        "remote": "nonsense://x"
-    }
-    document.write_text(dump(yaml.safe_load(document.read_text()) | {"source": source}))
+    taken(bench)
     shutil.rmtree(bench.root / ".pivot/cache")
 
     own, imported = api.fetch(bench.session())
@@ -217,3 +222,26 @@ def test_a_stale_ledger_is_told_of_where_its_output_is_placed(bench: Bench) -> N
 
     assert ["one.txt" in warning for warning in first.warnings] == [True]
     assert second.warnings == ()
+
+
+def test_what_is_imported_gets_no_ledger_here(bench: Bench) -> None:
+    taken(bench)
+
+    api.push(bench.session())
+
+    assert ledgers(bench) == ["one.sha256", "two.sha256"]
+    assert on_remote(bench) == {"one", "two"}
+
+
+@pytest.mark.parametrize("instead", [b"longer", None])
+def test_a_damaged_object_that_is_likely_to_be_placed_is_read_first(
+    bench: Bench, instead: bytes | None
+) -> None:
+    damage(bench, ONE)
+    if instead is not None:
+        (bench.root / "one.txt").write_bytes(instead)
+
+    done = api.checkout(bench.session(), existing=Existing.OVERWRITE, links=[Link.COPY])
+
+    assert [problem.path for problem in done.problems] == ["one.txt"]
+    assert (bench.root / "one.txt").exists() == (instead is not None)
