@@ -271,3 +271,17 @@ def test_a_write_that_is_refused_is_not_sent_again(
         remote.upload(Promise(digest), source, Hasher(), count=lambda _: None)
 
     assert proxy.count("PUT", "object") == 2
+
+
+def test_a_write_to_a_service_that_is_known_is_sent_again(
+    through: Bucket, proxy: FaultProxy, tmp_path: Path
+) -> None:
+    sources = dict(write_sample(tmp_path, 100, seed) for seed in range(2))
+    (first, one), (second, other) = sources.items()
+    with closing(through.open(retries=2)) as remote:
+        remote.upload(Promise(first), one, Hasher(), count=lambda _: None)
+        proxy.server_error(math.inf)
+        with pytest.raises(ObjectError):
+            remote.upload(Promise(second), other, Hasher(), count=lambda _: None)
+
+    assert proxy.count("PUT", "object") == 1 + 3
