@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pivot.chain import complaints, holder, pass_over, unasked
+from pivot.chain import complaints, holder, pass_over
 from pivot.config import RemoteSettings
 from pivot.errors import LocalError, ObjectDamaged, ObjectFalse, PivotError, UsageError
 from pivot.plan import Wanted, list_wanted, plan_transfer, sound
@@ -127,7 +127,7 @@ def _fetch(
             here = find_contents(session.project.root, cache, references, unkept)
             held = cached | {digest: path.stat().st_size for digest, path in here.items()}
             plan = plan_transfer(wanted, source=kept, destination=held)
-            doubtful = unasked(store, plan.missing)
+            doubtful = session.unasked(store, plan.missing)
             weak = session.refuse_weak(wanted[digest] for digest in plan.transfer)
             plan = plan.without(weak | doubtful)
             doubts = session.config.doubts(settings)

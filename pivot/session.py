@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from pivot.cache import Cache
+from pivot.chain import unasked
 from pivot.crew import Jobs
 from pivot.errors import LocalError, ObjectWeak, PivotError
 from pivot.frozen import frozen
@@ -36,16 +37,29 @@ class Answers:
     def __init__(self) -> None:
         self._asked: dict[str, set[Digest]] = {}
         self._kept: dict[str, dict[Digest, int | None]] = {}
+        self._doubts: dict[str, dict[Digest, PivotError]] = {}
 
-    def unasked(self, url: str, digests: Collection[Digest]) -> Collection[Digest]:
+    def new(self, url: str, digests: Collection[Digest]) -> Collection[Digest]:
         """List those of *digests* for which nobody has asked yet."""
         asked = self._asked.get(url)
         return [digest for digest in digests if digest not in asked] if asked else digests
 
-    def note(self, url: str, asked: Collection[Digest], kept: Mapping[Digest, int | None]) -> None:
-        """Take note of an answer; an error is none."""
+    def note(
+        self,
+        url: str,
+        asked: Collection[Digest],
+        kept: Mapping[Digest, int | None],
+        doubts: Mapping[Digest, PivotError],
+    ) -> None:
+        """Take note of an answer, and of what it leaves open; an error is none."""
         self._asked.setdefault(url, set()).update(asked)
         self._kept.setdefault(url, {}).update(kept)
+        self._doubts.setdefault(url, {}).update(doubts)
+
+    def doubts(self, url: str, digests: Collection[Digest]) -> dict[Digest, PivotError]:
+        """Say which of *digests* may be there though nobody said so, and why."""
+        open_ = self._doubts.get(url, {})
+        return {digest: open_[digest] for digest in digests if digest in open_}
 
     def of(self, url: str, digests: Collection[Digest]) -> dict[Digest, int | None]:
         """Give the answer for *digests*; see `Remote.stat`."""
@@ -97,10 +111,17 @@ class Session:
     def ask(self, store: Remote, digests: Collection[Digest]) -> dict[Digest, int | None]:
         """Ask a remote what it has, see `Remote.stat`, and let the user see that it takes time."""
         known = Answers() if self.answers is None else self.answers
-        if new := known.unasked(store.url, digests):
+        if new := known.new(store.url, digests):
             with self.meter.asking(store.url):
-                known.note(store.url, new, store.stat(new))
+                kept = store.stat(new)
+            known.note(store.url, new, kept, unasked(store, [d for d in new if d not in kept]))
         return known.of(store.url, digests)
+
+    def unasked(self, store: Remote, digests: Collection[Digest]) -> dict[Digest, PivotError]:
+        """Say of what `ask` did not find why it may be there all the same; see `Chain.unasked`."""
+        if self.answers is None:
+            return unasked(store, digests)
+        return self.answers.doubts(store.url, digests)
 
     def select(self, targets: Sequence[str]) -> Selection:
         """Find what *targets* name, seen from the current directory; see `targets.select`."""

@@ -34,7 +34,8 @@ class Status:
 
     *remote* is the name of the remote that was asked; empty if none was. *lost* are the objects
     that can be had nowhere, each once. Stages that are *stuck* cannot run now; those that are
-    *past* never run, since no pipeline has them any more.
+    *past* never run, since no pipeline has them any more. *warnings* tell of remotes of a chain
+    that were passed over.
     """
 
     stages: tuple[StageState, ...]
@@ -44,6 +45,7 @@ class Status:
     lost: frozenset[Digest] = frozenset()
     stuck: frozenset[str] = frozenset()
     past: frozenset[str] = frozenset()
+    warnings: tuple[str, ...] = ()
 
     @property
     def hit(self) -> tuple[str, ...]:
@@ -136,7 +138,9 @@ def _detailed(
         if settings is not None and error is not None:
             here = look(session, documents, cache, choice, None, seek)
             return _doubted(here, settings, error)
-        return _told(look(session, documents, cache, choice, settings, seek), settings)
+        found = _told(look(session, documents, cache, choice, settings, seek), settings)
+    told = dict.fromkeys(text for part in asked.values() for text in part.warnings)
+    return replace(found, warnings=tuple(told))
 
 
 def _sources(documents: Documents, choice: Choice) -> list[str | None]:
@@ -150,7 +154,8 @@ def _answer(part: Transfer) -> Callable[[Digest], bool | None]:
     missing = frozenset(part.plan.missing)
 
     def answer(digest: Digest) -> bool | None:
-        if part.stopped is not None or isinstance(part.damaged.get(digest), ObjectRefused):
+        open_ = digest in part.unasked or isinstance(part.damaged.get(digest), ObjectRefused)
+        if part.stopped is not None or open_:
             return None
         return digest not in missing and digest not in part.damaged
 

@@ -71,7 +71,7 @@ def status_text(
     if not result.remote and any(stage.missing for stage in result.stages):
         out.append("What is missing here may be on the remote: pivot status --online")
     code = exit_code(result.problems, misses_fail=on_miss is OnMiss.FAIL)
-    return Report(tuple(out), tuple(problem_lines(result.problems, on_miss, changes)), code)
+    return Report(tuple(out), tuple(_told(result, on_miss, changes)), code)
 
 
 def status_json(
@@ -90,6 +90,7 @@ def status_json(
             for stage in result.stages
         ],
         "totals": _counts(result.totals),
+        "warnings": list(result.warnings),
         "stages_hit": list(result.hit),
         "stages_to_run": list(result.to_run),
         "stages_ready": list(result.ready),
@@ -121,7 +122,13 @@ def status_short(
         for stage in result.stages
     ]
     code = exit_code(result.problems, misses_fail=on_miss is OnMiss.FAIL)
-    return Report(tuple(lines), tuple(problem_lines(result.problems, on_miss, changes)), code)
+    return Report(tuple(lines), tuple(_told(result, on_miss, changes)), code)
+
+
+def _told(result: Status, on_miss: OnMiss, changes: Mapping[str, str]) -> list[str]:
+    """Say what goes to standard error."""
+    lines = [f"Warning: {printable(text)}" for text in result.warnings]
+    return lines + problem_lines(result.problems, on_miss, changes)
 
 
 def _rows(stage: StageState, *, every: bool) -> Iterator[tuple[str, ...]]:

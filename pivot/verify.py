@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pivot.chain import complaints, unasked
+from pivot.chain import complaints
 from pivot.deep import Depth, read_cache, read_remote
 from pivot.errors import ObjectDamaged, ObjectMissing, ObjectRefused, PivotError, UsageError
 from pivot.fetch import fetch_all, remote_at
@@ -121,7 +121,7 @@ def _verify(
     try:
         with contextlib.closing(session.open_remote(settings)) as store:
             kept = session.ask(store, wanted)
-            doubtful = unasked(store, [digest for digest in wanted if digest not in kept])
+            doubtful = session.unasked(store, [digest for digest in wanted if digest not in kept])
             plan = plan_transfer(wanted, source={}, destination=kept)
             unsaid = tuple(digest for digest in plan.missing if kept.get(digest, 0) is None)
             damaged: dict[Digest, PivotError] = {

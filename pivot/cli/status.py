@@ -32,8 +32,10 @@ from pivot.verify import Scope
     "-r",
     "--remote",
     metavar="NAME",
+    multiple=True,
+    callback=chained,
     shell_complete=complete_remotes,
-    help="Ask this remote what it has.",
+    help="Ask this remote what it has. Given again: each object of the first that has it.",
 )
 @click.option("--online", is_flag=True, help="Ask the default remote what it has.")
 @click.option("--outputs", is_flag=True, help="List every output, and not only those that differ.")

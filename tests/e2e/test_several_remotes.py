@@ -98,14 +98,24 @@ def test_what_nobody_has_who_could_be_asked_is_not_called_missing(
     done = {name: pivot(name, *chain, cwd=clone) for name in ("pull", "verify")}
     soft = pivot("fetch", *chain, "--on-miss", "ignore", cwd=clone)
     stands = pivot("status", *chain, cwd=clone)
+    told = json.loads(pivot("status", *chain, "--json", cwd=clone).out)
+    deep = pivot("verify", *chain, "--deep", cwd=clone)
     gone = pivot("pull", "-r", "near,origin", cwd=clone)
     none = pivot("pull", "-r", "away,dead", cwd=clone)
 
-    for each in (*done.values(), soft):
+    for each in (*done.values(), soft, deep):
         assert each.code == 6, each
         assert "is not on remote 'near', and remote 'dead' could not be asked" in each.err
     assert stands.code == 6, stands
     assert "unknown" in stands.out
+    assert "missing" not in {stage["state"] for stage in told["stages"]}
+    assert {output["remote"] for stage in told["stages"] for output in stage["outputs"]} == {
+        "unknown"
+    }
+    assert stands.err.count("Warning: remote 'dead' could not be asked: ") == 1
+    assert [text.partition(":")[0] for text in told["warnings"]] == [
+        "remote 'dead' could not be asked"
+    ]
     assert gone.code == 3, gone
     assert "is not on remote 'near,origin'" in gone.err
     assert none.code == 6, none
