@@ -100,10 +100,11 @@ def test_what_nobody_has_who_could_be_asked_is_not_called_missing(
     stands = pivot("status", *chain, cwd=clone)
     told = json.loads(pivot("status", *chain, "--json", cwd=clone).out)
     deep = pivot("verify", *chain, "--deep", cwd=clone)
+    check = pivot("push", "--check", *chain, cwd=clone)
     gone = pivot("pull", "-r", "near,origin", cwd=clone)
     none = pivot("pull", "-r", "away,dead", cwd=clone)
 
-    for each in (*done.values(), soft, deep):
+    for each in (*done.values(), soft, deep, check):
         assert each.code == 6, each
         assert "is not on remote 'near', and remote 'dead' could not be asked" in each.err
     assert stands.code == 6, stands

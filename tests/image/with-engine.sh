@@ -16,6 +16,9 @@ SUITE=trixie # the Debian whose Python is 3.13, as below the base image
 STAND_IN=pivot-remote-stand-in:$SUITE
 export DOCKER_BUILDKIT=1 DEBIAN_FRONTEND=noninteractive
 
+# where dockerd and debootstrap are, and not every PATH leads
+PATH=$PATH:/usr/sbin:/sbin
+
 say() { printf 'with-engine: %s\n' "$*" >&2; }
 
 # Run COMMAND all the same: its tests say by name that they are skipped.
