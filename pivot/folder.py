@@ -33,8 +33,13 @@ class FolderRemote:
         self.url = path.as_uri()
 
     def close(self) -> None:
-        """See `Remote.close`."""
-        self._objects.close()
+        """See `Remote.close`; what was uploaded may get its names only now."""
+        try:
+            self._objects.close()
+        except LocalError as error:  # of that disk
+            failure = RemoteError(f"{self.url}: {error.message}", hint=error.hint)
+            failure.code = error.code
+            raise failure from error
 
     def stat(self, digests: Collection[Digest]) -> dict[Digest, int | None]:
         """See `Remote.stat`; a folder that is not there is not an empty one."""

@@ -96,7 +96,7 @@ def push_each(
             except RemoteError as error:
                 part = stopped_transfer("push", settings, wanted, error)
             except PivotError as error:
-                if not done:
+                if len(remotes) == 1:
                     raise
                 part = stopped_transfer("push", settings, wanted, error)
             done.append(replace(part, several=len(remotes) > 1))

@@ -283,3 +283,21 @@ def test_who_pays_is_said_with_each_request_and_is_the_users_choice(
     assert set(signed) == {("requester", True)}
     assert bare.code == 4, bare  # this bucket is not open to everybody
     assert set(witness.said) == {("", False)}  # nobody could be charged
+
+
+def test_a_folder_that_takes_no_name_does_not_keep_the_others_from_getting_all(
+    project: Path, pivot: Command, tmp_path: Path, server: S3Server, bucket: str
+) -> None:
+    name = digest(b"first" * 2000)
+    (tmp_path / "near/files").mkdir()
+    (tmp_path / "near/files" / name[:2]).write_text("a file where a directory belongs")
+
+    alone = pivot("push", "-r", "near", cwd=project)
+    done = pivot("push", "-r", "near", "-r", "origin", "--json", cwd=project)
+
+    assert alone.code == 7, alone
+    assert f"file://{tmp_path}/near: " in alone.err
+    codes = {each["remote"]: each["exit_code"] for each in json.loads(done.out)["transfers"]}
+    assert codes == {"near": 7, "origin": 0}
+    assert done.code == 7, done
+    assert len(buckets.keys(server, bucket)) == OBJECTS
