@@ -45,7 +45,7 @@ class Observer:
     def __init__(self, root: Path, cache: Cache, remembered: Remembered) -> None:
         self._root = str(root)
         self._files = os.path.realpath(cache.root / "files")
-        self._remembered = remembered
+        self.remembered = remembered
         self._seen: dict[tuple[str, bool], Output | None] = {}
 
     def look(
@@ -145,7 +145,7 @@ class Observer:
 
     def digest(self, path: str, found: os.stat_result) -> tuple[Digest, int]:
         """Hash a file that is like *found*, unless it is remembered; raises `LocalError`."""
-        known = self._remembered.recall(path, found)
+        known = self.remembered.recall(path, found)
         if known is not None:
             return known, found.st_size
         try:
@@ -159,7 +159,7 @@ class Observer:
                 finally:
                     os.close(descriptor)
                 if is_same(before, after) and size == after.st_size:
-                    self._remembered.note(path, after, digest, read_at=read_at)
+                    self.remembered.note(path, after, digest, read_at=read_at)
                     return digest, size
         except OSError as error:
             raise local_error(error, path) from error

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pivot.config import RemoteSettings
     from pivot.lockfile import StageLock
     from pivot.objects import Digest, Output
+    from pivot.observer import Observer
     from pivot.references import Documents
     from pivot.repro.results import StageResult
     from pivot.session import Session
@@ -112,25 +113,28 @@ def look(
     choice: Choice,
     settings: RemoteSettings | None,
     seek: Seek | None = None,
+    *,
+    eyes: Observer | None = None,
 ) -> Standing:
     """Say where all of *choice* stands, with the remote of *settings* if there are any.
 
     With *seek* also where each output is; files that were read for that need not be read again.
+    What *eyes* saw before is not looked at again.
     """
-    eyes = _Eyes(session, documents, cache, choice, settings)
+    scan = _Scan(session, documents, cache, choice, settings, eyes)
     for name in choice.stages:
-        eyes.look(name)
-    data = tuple(eyes.locks.data(entry) for entry in choice.data)
-    states = (*eyes.states.values(), *data)
+        scan.look(name)
+    data = tuple(scan.locks.data(entry) for entry in choice.data)
+    states = (*scan.states.values(), *data)
     if seek is not None:
-        states = tuple(eyes.locate(eyes.states.values(), choice.data, data, seek))
-        eyes.remember()
+        states = tuple(scan.locate(scan.states.values(), choice.data, data, seek))
+        scan.remember()
     return Standing(
         states,
-        (*eyes.problems, *eyes.locks.problems),
-        frozenset(eyes.lost | eyes.locks.lost),
-        frozenset(eyes.stuck | eyes.locks.stuck),
-        frozenset(eyes.past),
+        (*scan.problems, *scan.locks.problems),
+        frozenset(scan.lost | scan.locks.lost),
+        frozenset(scan.stuck | scan.locks.stuck),
+        frozenset(scan.past),
     )
 
 
@@ -138,7 +142,7 @@ Seek: TypeAlias = "Callable[[Reference], Callable[[Digest], bool | None] | None]
 """Says how to ask whether the objects of an output are on a remote; see `whereabouts.locate`."""
 
 
-class _Eyes:
+class _Scan:
     """Looks at one stage after the other."""
 
     def __init__(
@@ -148,6 +152,7 @@ class _Eyes:
         cache: Cache,
         choice: Choice,
         settings: RemoteSettings | None,
+        eyes: Observer | None,
     ) -> None:
         self._choice = choice
         self._locks = {lock.stage: lock for lock in documents.locks}
@@ -160,7 +165,8 @@ class _Eyes:
         options = Options(
             allow_missing=settings is not None, remote=None if settings is None else settings.name
         )
-        self._run = Run(session, options, cache, Watcher(), documents, choice.pipeline, order)
+        pipeline = choice.pipeline
+        self._run = Run(session, options, cache, Watcher(), documents, pipeline, order, eyes)
         results = self._run.preview().stages if order else ()
         self._results = {result.stage: result for result in results if self._is_told(result)}
         supplies = Supplies(session, cache, self._others(documents), remote=settings, accept=True)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from pivot.config import RemoteSettings
     from pivot.objects import Digest
+    from pivot.observer import Observer
     from pivot.references import Documents
     from pivot.results import Transfer
     from pivot.session import Session
@@ -96,12 +97,13 @@ def status(
     remote: str | None = None,
     online: bool = True,
     detailed: bool = False,
+    eyes: Observer | None = None,
 ) -> Status:
     """Say where each stage stands that *targets* mean, all without; as `repro --dry-run` decides.
 
     What the workspace and the cache lack may be on the remote, which is asked if *online*; for
-    all there is if it is to be *detailed*, as then it is said of each output where it is. Raises
-    what stands in the way of any answer.
+    all there is if it is to be *detailed*, as then it is said of each output where it is. What
+    *eyes* saw before is not looked at again. Raises what stands in the way of any answer.
     """
     settings = read_chain(session.config, remote) if online else None
     documents = load_documents(session.project, dependencies=True)
@@ -110,11 +112,11 @@ def status(
         return _detailed(session, documents, choice, settings)
     with session.cache() as cache:
         try:
-            found = look(session, documents, cache, choice, settings)
+            found = look(session, documents, cache, choice, settings, eyes=eyes)
         except PivotError as error:
             if settings is None or not _is_of_remote(error):
                 raise
-            here = look(session, documents, cache, choice, None)
+            here = look(session, documents, cache, choice, None, eyes=eyes)
             return _doubted(here, settings, error)
     return _told(found, settings)
 

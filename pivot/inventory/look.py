@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pivot.errors import PivotError, UsageError
@@ -17,6 +18,7 @@ from pivot.plan import list_wanted
 from pivot.references import load_documents
 from pivot.remembered import Remembered
 from pivot.results import Problem
+from pivot.session import Answers
 from pivot.status import status
 
 if TYPE_CHECKING:
@@ -40,16 +42,17 @@ def take_inventory(
     what stands in the way of any answer.
     """
     settings = session.config.remote(remote) if online else None
-    stands = status(session, (), remote=remote, online=online)
+    session = replace(session, answers=Answers())
     entries = load_documents(session.project).references.entries
     wanted = list_wanted(entries)
-    problems = list(stands.problems)
     objects: dict[Place, Mapping[Digest, Answer]] = {}
     with session.cache() as cache:
+        eyes = Observer(session.project.root, cache, Remembered(session.project.remembered))
+        stands = status(session, (), remote=remote, online=online, eyes=eyes)
+        problems = list(stands.problems)
         cached = cache.stat(wanted)
         objects[Place.CACHE] = {d: _judge(want, cached) for d, want in wanted.items()}
-        observer = Observer(session.project.root, cache, Remembered(session.project.remembered))
-        workspace = _look(observer, entries, problems)
+        workspace = _look(eyes, entries, problems)
         growth = _grow(session, commits, cache, problems)
     if settings is not None:
         objects[Place.REMOTE] = _ask(session, settings, entries, problems)

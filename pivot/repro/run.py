@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import TYPE_CHECKING
 
 from pivot.checkout import find_damaged
@@ -60,7 +60,7 @@ class Options:
 
 @dataclass
 class Run:
-    """One run of `repro`."""
+    """One run of `repro`; what its *eyes* saw before it is not looked at again."""
 
     session: Session
     options: Options
@@ -69,17 +69,17 @@ class Run:
     documents: Documents
     pipeline: Pipeline
     order: list[str]
+    eyes: InitVar[Observer | None] = None
     results: dict[str, StageResult] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     fetches: list[Transfer] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, eyes: Observer | None) -> None:
         project = self.session.project
         self.root: Path = project.root
         self.references = self.documents.references
-        remembered = Remembered(project.remembered)
-        self.remembered = remembered
-        self.observer = Observer(self.root, self.cache, remembered)
+        self.observer = eyes or Observer(self.root, self.cache, Remembered(project.remembered))
+        self.remembered = self.observer.remembered
         asked = self.options.pull or self.options.allow_missing
         self.supplies = Supplies(
             self.session,

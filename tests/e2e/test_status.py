@@ -271,11 +271,14 @@ def test_each_output_is_looked_for_in_three_places(
     ]
 
 
-def test_the_remote_is_asked_once(project: Path, pivot: Command, server: S3Server) -> None:
+@pytest.mark.parametrize("word", ["status", "report"])
+def test_the_remote_is_asked_once(
+    project: Path, pivot: Command, server: S3Server, word: str
+) -> None:
     assert pivot("push", cwd=project).code == 0
     forget(project)
     with through(server, pivot) as (proxy, command):
-        told = ask(command, project, "--online")
+        told = json.loads(command(word, "--json", "--online", cwd=project).out)
         asked = [path for method, path in proxy.requests if method == "HEAD"]
 
     assert set(states(told).values()) == {"hit"}
@@ -303,6 +306,22 @@ def test_what_was_read_once_is_not_read_again(
     opened = log.read_text().splitlines()
     assert not [path for path in opened if path.endswith(tuple(OUTPUTS.values()))]
     assert [path for path in opened if path.endswith("pivot.yaml")]
+
+
+def test_a_report_reads_each_file_once(project: Path, pivot: Command, tmp_path: Path) -> None:
+    (project / ".pivot/cache/remembered.json").unlink()
+    log = tmp_path / "log"
+    subprocess.run(
+        [sys.executable, "-c", READS, str(log), "report"],
+        cwd=project,
+        env=pivot.environment,
+        capture_output=True,
+        check=True,
+    )
+
+    opened = log.read_text().splitlines()
+    outputs = [str(project / path) for path in OUTPUTS.values()]
+    assert sorted(path for path in opened if path in outputs) == sorted(outputs)
 
 
 def test_stages_are_chosen_with_what_they_need(project: Path, pivot: Command) -> None:

@@ -7,12 +7,18 @@ stands in, of any commit that a branch, tag, stash or worktree has, or of a file
 from __future__ import annotations
 
 import json
+import random
 import re
 import shutil
 import subprocess
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import obstore
@@ -29,28 +35,41 @@ _DIGEST = re.compile(r"\b[0-9a-f]{16}\b")
 _OBJECT = re.compile(r"(?:^|/)files/([0-9a-f]{2})/([0-9a-f]{14})$")
 _NOW = ("--min-age", "0")
 _LONGEST = 0.12  # seconds in which a run has usually ended
+_AT_A_TIME = 3  # as most of the time goes to processes of git and of the command
 
 
 def run_histories(run: Run) -> None:
     """Let histories happen, and look after each step whether what is needed is still there."""
-    counts: dict[str, int] = {}
-    steps = run.figure(6, 14)
-    with Forks(run.pivot().environment, run.place("forks")) as forks:
-        for number in range(run.figure(3, 500)):
-            place = run.place("history")
-            bucket = run.bucket() if number % 3 == 2 else ""
-            history = History(run, forks, place, bucket)
-            try:
-                for _ in range(steps):
-                    history.step()
-                history.end()
-            except _WrongError as error:
-                history.wrong.append(str(error))
+    counts: Counter[str] = Counter()
+    free: SimpleQueue[Forks] = SimpleQueue()
+    with ExitStack() as stack:
+        for _ in range(_AT_A_TIME):
+            free.put(stack.enter_context(Forks(run.pivot().environment, run.place("forks"))))
+        pool = stack.enter_context(ThreadPoolExecutor(_AT_A_TIME))
+        done = pool.map(partial(_let_happen, run, free), range(run.figure(20, 500)))
+        for number, history in enumerate(done):
             run.point(*(f"history {number}: {text}" for text in history.wrong))
-            for name, count in history.counts.items():
-                counts[name] = counts.get(name, 0) + count
-            shutil.rmtree(place)
+            counts += history.counts
     run.note(", ".join(f"{count} {name}" for name, count in sorted(counts.items())))
+
+
+def _let_happen(run: Run, free: SimpleQueue[Forks], number: int) -> History:
+    """Let one history happen; its number and the seed of the run tell all that is chosen in it."""
+    forks = free.get()
+    place = run.place("history")
+    bucket = run.bucket() if number % 3 == 2 else ""
+    history = History(run, forks, place, bucket, random.Random(f"{run.seed} {number}"))
+    try:
+        history.begin()
+        for _ in range(run.figure(6, 14)):
+            history.step()
+        history.end()
+    except _WrongError as error:
+        history.wrong.append(str(error))
+    finally:
+        free.put(forks)
+    shutil.rmtree(place)
+    return history
 
 
 class _WrongError(Exception):
@@ -71,10 +90,12 @@ class Clone:
 class History:
     """Two clones, a bare repository and a remote; each step is chosen at random."""
 
-    def __init__(self, run: Run, forks: Forks, place: Path, bucket: str) -> None:
+    def __init__(
+        self, run: Run, forks: Forks, place: Path, bucket: str, chance: random.Random
+    ) -> None:
         self.wrong: list[str] = []
-        self.counts: dict[str, int] = {}
-        self._random = run.random
+        self.counts: Counter[str] = Counter()
+        self._random = chance
         self._forks = forks
         self._place = place
         self._environment = run.pivot().environment
@@ -84,12 +105,16 @@ class History:
         self._pushed: frozenset[str] = frozenset()
         self._commits: dict[str, frozenset[str]] = {}
         self._names = 0
-        (place / "remote").mkdir(parents=True)
-        self._git(place, "init", "-q", "--bare", "-b", "main", "team.git")
         url = f"remotes:\n  origin: s3://{bucket}/ä b" if bucket else ""
         self._config = url or f"folders:\n  origin: {self._folder.as_uri()}"
-        self._clones = [self._clone("one")]
-        first = self._clones[0]
+        self._clones: list[Clone] = []
+
+    def begin(self) -> None:
+        """Make the repository that both share, and the clones, of which one has pushed."""
+        self._folder.mkdir(parents=True)
+        self._git(self._place, "init", "-q", "--bare", "-b", "main", "team.git")
+        first = self._clone("one")
+        self._clones.append(first)
         self._make(first)
         self._share(first)
         self._git(first.root, "push", "-q", "origin", "HEAD:main")
@@ -433,7 +458,7 @@ class History:
             self.wrong.append(otherwise)
 
     def _count(self, name: str) -> None:
-        self.counts[name] = self.counts.get(name, 0) + 1
+        self.counts[name] += 1
 
     def _git(self, root: Path, *words: str) -> str:
         done = subprocess.run(
