@@ -171,6 +171,7 @@ class Run:
                 self.cache.discard(damaged)
             self.planner = self._new_planner()
             plans = {name: self.planner.plan(name) for name in self.order}
+        self._warn()
         return plans
 
     def _to_place(self, plans: Iterable[StagePlan]) -> list[Reference]:
@@ -293,8 +294,15 @@ class Run:
         self.notes.append(text)
         self.watcher.note(text)
 
+    def _warn(self) -> None:
+        """Tell of remotes that were passed over, each once."""
+        for text in self.supplies.warnings:
+            if text not in self.notes:
+                self._note(text)
+
     def _finish(self) -> None:
         """Put things in order, and say what else a user should know."""
+        self._warn()
         ran = [name for name, result in self.results.items() if result.state is State.RAN]
         stale = self.planner.inputs.stale()
         project = self.session.project

@@ -24,6 +24,7 @@ class Supplies:
     """What the cache has of *references*, and what the remote has, which is asked once and late.
 
     Without *remote* nobody is asked. With *accept*, what is on the remote may stay there.
+    *warnings* tell of remotes that could not be asked where others could, each once.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Supplies:
         self._kept: frozenset[Digest] | None = None
         self._refused: dict[Digest, PivotError] = {}
         self._lost: set[Digest] = set()
+        self.warnings: dict[str, None] = {}
 
     def has(self, output: Output) -> Has:
         """Say where all files of *output* are to be had, if anywhere.
@@ -91,6 +93,7 @@ class Supplies:
         fetched = fetch_all(self._session, self._remote, self._cache, needed, dry_run=False)
         wanted = list_wanted(needed)
         self._cached |= sound(self._cache.stat(wanted), wanted)
+        self._take_warnings(fetched)
         for problem in (problem for part in fetched for problem in part.problems):
             error = problem.as_error()
             if not problem.digest:
@@ -117,14 +120,16 @@ class Supplies:
     def _ask(self, remote: RemoteSettings) -> frozenset[Digest]:
         """Ask what is kept; a remote that does not answer fails those who need it."""
         kept: set[Digest] = set()
-        for part in fetch_all(
+        parts = fetch_all(
             self._session,
             remote,
             self._cache,
             self._references,
             dry_run=True,
             damaged=frozenset(self._lost),
-        ):
+        )
+        self._take_warnings(parts)
+        for part in parts:
             if part.stopped is not None:
                 self._refused |= dict.fromkeys(part.wanted.keys() - self._cached, part.stopped)
             self._refused |= part.unasked
@@ -135,3 +140,6 @@ class Supplies:
                 )
             kept |= part.plan.transfer.keys()
         return frozenset(kept)
+
+    def _take_warnings(self, parts: Iterable[Transfer]) -> None:
+        self.warnings |= dict.fromkeys(text for part in parts for text in part.warnings)

@@ -13,7 +13,7 @@ from pivot.schema import schema_text
 from tests import buckets
 from tests.conftest import Command
 from tests.e2e.weather import OBJECTS, make_project, through, without_cache
-from tests.projects import digest
+from tests.projects import ProjectBuilder, digest
 from tests.servers import FaultProxy, S3Server, rclone
 from tests.servers.policy import Hangup, Refusal, Request
 from tests.servers.process import LOOPBACK, free_ports
@@ -136,6 +136,24 @@ def test_a_refusal_falls_through_and_is_told(
     assert done.code == 0, done
     assert done.err.count("remote 'origin' ") == 1, done
     assert (clone / "data/a.bin").read_bytes() == FIRST
+
+
+def test_repro_tells_of_a_remote_that_was_passed_over(
+    project: Path, pivot: Command, tmp_path: Path
+) -> None:
+    ProjectBuilder(project).stage("sort", {"sorted.txt": b"a b"})
+    assert pivot("push", cwd=project).code == 0
+    clone = without_cache(project, tmp_path / "clone")
+    (clone / "pivot.yaml").write_text("stages:\n  sort: {cmd: x, outs: [sorted.txt]}\n")
+
+    chain = ("--allow-missing", "-r", "dead,origin")
+    done = pivot("repro", "--dry-run", *chain, cwd=clone)
+    told = json.loads(pivot("repro", "--dry-run", "--json", *chain, cwd=clone).out)
+
+    assert done.out.count("Note: remote 'dead' could not be asked: ") == 1, done
+    assert [text.partition(":")[0] for text in told["notes"]] == [
+        "remote 'dead' could not be asked"
+    ]
 
 
 def test_a_damaged_copy_is_passed_over(project: Path, pivot: Command, tmp_path: Path) -> None:
