@@ -152,36 +152,7 @@ def test_the_hook_of_the_guide_holds_back_a_push(
 
 
 def test_pre_commit_holds_back_a_push(project: Path, pivot: Command, tmp_path: Path) -> None:
-    """The real pre-commit installs this repository as it does for users, but from what is here."""
-    ours = pivot.environment | {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "PRE_COMMIT_HOME": str(tmp_path / "store"),
-        "PIP_NO_DEPS": "1",
-        "PIP_NO_BUILD_ISOLATION": "0",
-        "PIP_NO_INDEX": "1",
-        "PYTHONPATH": next(path for path in sys.path if path.endswith("site-packages")),
-        "VIRTUALENV_NO_DOWNLOAD": "1",
-    }
-    source = tmp_path / "pivot-remote"
-    for name in ("pivot", "pyproject.toml", "README.md", "LICENSE", ".pre-commit-hooks.yaml"):
-        source.mkdir(exist_ok=True)
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copyfile
-        copy(ROOT / name, source / name)
-    commit(source, pivot, "Release")
-    git("tag", "v1", cwd=source, environment=ours)
-    hooks = [{"id": "pivot-push-check"}]
-    config = {"repos": [{"repo": str(source), "rev": "v1", "hooks": hooks}]}
-    (project / ".pre-commit-config.yaml").write_text(yaml.safe_dump(config))
-    commit(project, pivot, "Use pre-commit")
-    installed = subprocess.run(
-        [PRE_COMMIT, "install", "--hook-type", "pre-push"],
-        cwd=project,
-        env=ours,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert installed.returncode == 0, installed
+    ours = use_pre_commit(project, pivot, tmp_path, "pivot-push-check", "pre-push")
 
     refused = git("push", "origin", "main", cwd=project, environment=ours)
     assert pivot("push", cwd=project).code == 0
@@ -192,3 +163,60 @@ def test_pre_commit_holds_back_a_push(project: Path, pivot: Command, tmp_path: P
     assert "stage make/a" in refused.out + refused.err, refused
     assert pushed.code == 0, pushed
     assert "Passed" in pushed.out + pushed.err, pushed
+
+
+def test_pre_commit_holds_back_a_commit(project: Path, pivot: Command, tmp_path: Path) -> None:
+    ours = use_pre_commit(project, pivot, tmp_path, "pivot-repro-check", "pre-commit")
+    (project / "pivot.yaml").write_text(
+        "stages:\n  greet: {cmd: echo hello > hello.txt, outs: [hello.txt]}\n"
+    )
+    git("add", "pivot.yaml", cwd=project, environment=ours)
+
+    refused = git("commit", "-m", "Greet", cwd=project, environment=ours)
+    assert pivot("repro", cwd=project).code == 0
+    git("add", ".pivot", cwd=project, environment=ours)
+    done = git("commit", "-m", "Greet", cwd=project, environment=ours)
+
+    assert refused.code != 0, refused
+    assert "lock files are up to date" in refused.out + refused.err, refused
+    assert "Would run greet" in refused.out + refused.err, refused
+    assert done.code == 0, done
+    assert "Passed" in done.out + done.err, done
+
+
+def use_pre_commit(
+    project: Path, pivot: Command, place: Path, hook: str, kind: str
+) -> dict[str, str]:
+    """Let the real pre-commit install this repository as it does for users, from what is here.
+
+    The answer is the environment in which it works.
+    """
+    ours = pivot.environment | {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PRE_COMMIT_HOME": str(place / "store"),
+        "PIP_NO_DEPS": "1",
+        "PIP_NO_BUILD_ISOLATION": "0",
+        "PIP_NO_INDEX": "1",
+        "PYTHONPATH": next(path for path in sys.path if path.endswith("site-packages")),
+        "VIRTUALENV_NO_DOWNLOAD": "1",
+    }
+    source = place / "pivot-remote"
+    for name in ("pivot", "pyproject.toml", "README.md", "LICENSE", ".pre-commit-hooks.yaml"):
+        source.mkdir(exist_ok=True)
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copyfile
+        copy(ROOT / name, source / name)
+    commit(source, pivot, "Release")
+    git("tag", "v1", cwd=source, environment=ours)
+    config = {"repos": [{"repo": str(source), "rev": "v1", "hooks": [{"id": hook}]}]}
+    (project / ".pre-commit-config.yaml").write_text(yaml.safe_dump(config))
+    commit(project, pivot, "Use pre-commit")
+    installed = subprocess.run(
+        [PRE_COMMIT, "install", "--hook-type", kind],
+        cwd=project,
+        env=ours,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert installed.returncode == 0, installed
+    return ours
