@@ -273,9 +273,12 @@ def read_small(
 ) -> bytes | None:
     """As `read_verified`, at once, if the file has no more than *most* bytes, else `None`."""
     try:
-        with open(path, "rb", buffering=0) as file:
-            size = os.fstat(file.fileno()).st_size
-            data = file.read(size + 1) if size <= most else b""
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            size = os.fstat(descriptor).st_size
+            data = os.read(descriptor, size + 1) if size <= most else b""
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise local_error(error, path) from error
     if len(data) != size:  # large, or somebody is writing it

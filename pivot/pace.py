@@ -21,7 +21,10 @@ class Pace:
         self._limit = float(most)
         self._busy = 0
         self._slowed = float("-inf")
-        self._changed = threading.Condition()
+        # a plain lock costs a tenth of a condition, and nearly always nobody waits
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._waiting = 0
 
     @property
     def limit(self) -> int:
@@ -30,19 +33,28 @@ class Pace:
 
     def acquire(self, *, blocking: bool = True) -> bool:
         """Take a place; without *blocking*, tell whether there was one."""
-        with self._changed:
-            if not blocking and self._busy >= self.limit:
-                return False
-            while self._busy >= self.limit:
-                self._changed.wait()
+        with self._lock:
+            if self._busy >= self.limit:
+                if not blocking:
+                    return False
+                self._wait()
             self._busy += 1
             return True
 
+    def _wait(self) -> None:
+        self._waiting += 1
+        try:
+            while self._busy >= self.limit:
+                self._changed.wait()
+        finally:
+            self._waiting -= 1
+
     def release(self, count: int = 1) -> None:
         """Give *count* places back."""
-        with self._changed:
+        with self._lock:
             self._busy -= count
-            self._changed.notify(count)
+            if self._waiting:
+                self._changed.notify(count)
 
     def __enter__(self) -> None:
         self.acquire()
@@ -52,7 +64,7 @@ class Pace:
 
     def slow_down(self, now: float) -> None:
         """Halve the number of places; *now* is a time in seconds."""
-        with self._changed:
+        with self._lock:
             if now - self._slowed >= _CALM:
                 self._limit = max(1.0, self._limit / 2)
                 self._slowed = now
@@ -61,7 +73,7 @@ class Pace:
         """Note a success."""
         if self._limit >= self._most:  # as nearly always: no lock for that
             return
-        with self._changed:
+        with self._lock:
             before = self.limit
             self._limit = min(float(self._most), self._limit + 1 / self._limit)
             if self.limit > before:
