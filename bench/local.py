@@ -61,10 +61,10 @@ class StartUp(Local):
     """How long it takes to say which version it is."""
 
     name = "S version"
-    title = "S: --version"
+    title = "S: --version (Pivot 0.5.11: --help)"
     peers = ("Pivot 0.5.11", "s5cmd", "rclone", "DVC", "aws s3")
     words: ClassVar[Mapping[str, tuple[str, str, str]]] = {
-        "Pivot 0.5.11": ("pivot", ".venv-upstream", "--version"),
+        "Pivot 0.5.11": ("pivot", ".venv-upstream", "--help"),
         "s5cmd": ("s5cmd", ".venv-bench", "version"),
         "rclone": ("rclone", ".venv", "version"),
         "DVC": ("dvc", ".venv-bench-dvc", "--version"),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import obstore
 from obstore.exceptions import BaseError
-from obstore.store import S3Store
+from obstore.store import MemoryStore, S3Store
 
 from pivot import __version__
 from pivot.errors import UsageError
@@ -30,6 +32,8 @@ _FIRST_PATIENCE = timedelta(seconds=5)
 _PATIENCE = timedelta(minutes=3)
 _SLOWEST_READ = timedelta(days=1)
 _SLOWEST_PART = timedelta(minutes=10)  # 8 MiB at 14 kB/s
+_WORKERS = "TOKIO_WORKER_THREADS"
+_CORES_OF_A_WORKER = 4
 
 
 @frozen
@@ -126,8 +130,27 @@ def open_stores(url: S3Url, access: Access, limits: Limits, region: str) -> Stor
             "trial": lambda: store(writes, 0, _PATIENCE),
         }
     )
+    _start_workers()
     _ = stores.first
     return stores
+
+
+@functools.cache
+def _start_workers() -> None:
+    """Start obstore's own threads: fewer than one for each core, as it would.
+
+    They wait for sockets and do TLS; the threads that call do the rest. Each more of them wakes up
+    the others (docs/decisions/0032). A number that the user has set is kept, and none is left in
+    the environment, which commands of stages inherit.
+    """
+    with _ENVIRONMENT:
+        if _WORKERS in os.environ:
+            return
+        os.environ[_WORKERS] = str(max(1, (os.cpu_count() or 1) // _CORES_OF_A_WORKER))
+        try:
+            obstore.put(MemoryStore(), "any", b"")  # the first call starts them
+        finally:
+            del os.environ[_WORKERS]
 
 
 @contextlib.contextmanager

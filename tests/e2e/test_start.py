@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -111,3 +113,35 @@ def test_a_job_with_plain_credentials_loads_nothing_heavy_either(
 
     assert not loaded & HEAVY
     assert not loaded & {"asyncio", "click"}
+
+
+COUNT = """
+import json, os, pathlib
+from pivot.cli import main
+
+try:
+    main()
+except SystemExit:
+    names = [p.read_text() for p in pathlib.Path("/proc/self/task").glob("*/comm")]
+    count = sum(name.startswith("tokio") for name in names)
+    print(json.dumps([count, os.environ.get("TOKIO_WORKER_THREADS")]))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are not listed here")
+@pytest.mark.parametrize("wanted", [None, "3"])
+def test_the_library_for_requests_has_few_threads(
+    wanted: str | None, project: Path, pivot: Command
+) -> None:
+    variables = {} if wanted is None else {"TOKIO_WORKER_THREADS": wanted}
+    done = subprocess.run(
+        [sys.executable, "-c", COUNT, "push", "--quiet"],
+        check=True,
+        cwd=project,
+        env=pivot.environment | variables,
+        capture_output=True,
+        text=True,
+    )
+
+    cores = os.cpu_count() or 1
+    assert json.loads(done.stdout) == [int(wanted or max(1, cores // 4)), wanted]
