@@ -18,8 +18,15 @@ if TYPE_CHECKING:
     from typing import Self
 
 _ELSEWHERE = frozenset(
-    {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR"}
+    f"GIT_{name}"
+    for name in (
+        *("DIR", "WORK_TREE", "INDEX_FILE", "PREFIX", "COMMON_DIR", "NAMESPACE"),
+        *("OBJECT_DIRECTORY", "ALTERNATE_OBJECT_DIRECTORIES", "SHALLOW_FILE"),
+        *("LITERAL_PATHSPECS", "GLOB_PATHSPECS", "NOGLOB_PATHSPECS", "ICASE_PATHSPECS"),
+    )
 )
+"""Variables with which git looks at something else, as in a hook or under `git --git-dir`."""
+
 _AT_ONCE = 500  # paths on one command line: far below every system's limit
 _NO_SUCH_NAME = 1  # the exit code of `git rev-parse --verify --quiet`; failures have others
 
@@ -266,12 +273,35 @@ def ask(root: Path, what: str, *arguments: str, given: bytes | None = None, hint
 
 def is_in_repository(root: Path) -> bool:
     """Tell whether *root* is in a git repository, by its looks."""
-    return any((place / ".git").exists() for place in (root, *root.parents))
+    return _repository_of(root) is not None
+
+
+def check_own_repository(root: Path) -> None:
+    """Raise `PivotError` if git takes another repository than the nearest one for that of *root*.
+
+    It passes over a damaged one, and goes on with what is around it.
+    """
+    nearest = _repository_of(root)
+    told = ask(root, "cannot find its repository", "rev-parse", "--show-toplevel")
+    found = told.text.removesuffix("\n")
+    if nearest is None or os.path.realpath(nearest) != os.path.realpath(found):
+        raise PivotError(
+            f"git takes {found} for the repository of {root}, and not {nearest}",
+            hint=f"is {nearest}/.git damaged? 'git -C {nearest} status' has to work",
+        )
+
+
+def _repository_of(root: Path) -> Path | None:
+    return next((place for place in (root, *root.parents) if (place / ".git").exists()), None)
 
 
 def _own_repository() -> dict[str, str]:
-    """Keep git from another repository than the one around the project, as in a git hook."""
-    return {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
+    """Let git see the repository around the project, all of it, and as its other clones do.
+
+    Nobody else has its grafts, nor its replacements of commits.
+    """
+    kept = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
+    return kept | {"GIT_GRAFT_FILE": "", "GIT_NO_REPLACE_OBJECTS": "1"}
 
 
 def _start(root: Path, *arguments: str) -> subprocess.Popen[bytes]:

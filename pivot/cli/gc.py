@@ -20,7 +20,7 @@ from pivot.cli.options import (
 )
 from pivot.deadline import deadline
 from pivot.errors import UsageError
-from pivot.gc.places import open_place
+from pivot.gc.places import is_shared, open_place
 from pivot.gc.protected import Rules
 from pivot.gc.report import MIN_AGE, gc_json, gc_text
 from pivot.gc.run import claim, collect, empty_trash, undo
@@ -86,7 +86,8 @@ def _complete_receipts(
     "--min-age",
     metavar="TIME",
     callback=quantity(parse_age),
-    help="Keep what has changed within this time, e.g. 12h [default: 1d, of a remote 14d].",
+    help="Keep what has changed within this time, e.g. 12h [default: 1d; 14d of a remote, or of a "
+    "cache outside of the project].",
 )
 @click.option(
     "--undo",
@@ -176,7 +177,7 @@ def gc(
         session = common.session(jobs)
         settings = _settings(session, remote, writing=yes or claiming or bool(receipt))
         rules = Rules(
-            MIN_AGE[settings is not None] if min_age is None else min_age,
+            MIN_AGE[is_shared(session, settings)] if min_age is None else min_age,
             commits,
             workspace_only=workspace_only,
             offline=offline,

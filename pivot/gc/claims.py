@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pivot.errors import UsageError
 from pivot.gc.documents import Owner, parse_claim, render_claim
 from pivot.gc.place import CLAIM
-from pivot.gc.places import is_own_cache
+from pivot.gc.places import is_shared
 from pivot.gc.repository import first_commits
 from pivot.refs import path_inside
 
@@ -25,9 +25,7 @@ def check_claim(session: Session, remote: RemoteSettings | None, place: Place) -
     A cache inside of the project needs no claim. Raises `InvalidDocument` too.
     """
     project = session.project
-    if remote is None and is_own_cache(
-        project, session.config.cache_dir(project, session.environment)
-    ):
+    if not is_shared(session, remote):
         return project.root.name
     data = place.read_note(CLAIM)
     where = f"{place.url}/{CLAIM}"

@@ -77,13 +77,13 @@ class FolderPlace:
         """
         paths = {digest: self._root / name_on(shelf, digest) for digest in digests}
         try:
+            tops = [str(self._root / name) for name in (TRASH, "files")]
+            sync_directories([top for top in tops if os.path.isdir(top)])
             if shelf != LIVE:
                 for path in paths.values():
                     path.unlink(missing_ok=True)
                 self._tidy(shelf)
                 return digests
-            tops = [str(self._root / name) for name in (TRASH, "files")]
-            sync_directories([top for top in tops if os.path.isdir(top)])
             return {digest for digest, path in paths.items() if self._take_away(digest, path)}
         except OSError as error:
             raise local_error(error) from error

@@ -6,7 +6,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from pivot.gc.places import is_own_cache
+from pivot.gc.places import is_shared
 from pivot.gc.protected import list_workspaces
 from pivot.objects import Digest, object_name
 from pivot.partials import Partials
@@ -28,7 +28,7 @@ def quiet(session: Session, waiting: Callable[[str], None]) -> Iterator[None]:
     """
     project = session.project
     locks = {project.root: project.pivot / "cache" / "repro.lock"}
-    if not is_own_cache(project, session.config.cache_dir(project, session.environment)):
+    if is_shared(session, None):
         for root in list_workspaces(project):
             lock = root / ".pivot" / "cache" / "repro.lock"
             if lock.exists():

@@ -11,6 +11,7 @@ from pivot.errors import InvalidDocument, PivotError
 from pivot.git import ask
 from pivot.lockfile import parse_lock
 from pivot.project import NEVER_ENTERED
+from pivot.refs import path_inside
 from pivot.tracked import parse_tracked
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
     from pivot.objects import Output
 
-_PATTERNS = ("*.lock", "*.pvt")
+_PATTERNS = (":(top)*.lock", ":(top)*.pvt")
+_STAGES = ".pivot/stages/"
 _AT_ONCE = 8 * 1024 * 1024
 """Bytes of documents in memory at a time, or one document."""
 
@@ -38,18 +40,20 @@ def is_document(path: str) -> bool:
     """Tell whether a file at *path* is a lock or `.pvt` file."""
     if path.endswith(".pvt"):
         return posixpath.basename(path) != ".pvt" and NEVER_ENTERED.isdisjoint(path.split("/"))
-    return path.endswith(".lock") and "/.pivot/stages/" in f"/{path}"
+    return path.endswith(".lock") and f"/{_STAGES}" in f"/{path}"
 
 
 def list_documents(
     root: Path, commits: Collection[str], trees: Iterable[str] = ()
 ) -> list[Document]:
-    """List the distinct documents below *root* of all *commits* and *trees*; raises `PivotError`.
+    """List the distinct documents of all *commits* and *trees*; raises `PivotError`.
 
-    Of a commit whose parents are among them it is enough to see what it changed; git leaves out
-    directories that it did not.
+    Those outside of *root* count as well: the project may have been elsewhere once. Of a commit
+    whose parents are among them it is enough to see what it changed; git leaves out directories
+    that it did not.
     """
     found: dict[tuple[str, str], str] = {}
+    inside = path_inside(root)
     chosen = set(commits)
     whole = list(trees)
     changes: list[str] = []
@@ -58,20 +62,28 @@ def list_documents(
         (changes if chosen.issuperset(parents) else whole).append(commit)
     given = "".join(f"{commit}\n" for commit in changes).encode()
     words = ("diff-tree", "--stdin", "-r", "-m", "--root", "--raw", "-z", "--no-renames")
-    scope = ("--no-abbrev", "--relative", "--", *_PATTERNS)
+    scope = ("--no-abbrev", "--", *_PATTERNS)
     for commit, mode, blob, path in _raw(
         ask(root, "cannot read its history", *words, *scope, given=given, hint=_FSCK).text
     ):
         if mode.startswith("100") and is_document(path):
-            found.setdefault((path, blob), commit)
+            found.setdefault((seen_from(inside, path), blob), commit)
     for commit in whole:
-        listed = ask(root, f"cannot list {commit[:12]}", "ls-tree", "-rz", commit, hint=_FSCK).text
+        what = f"cannot list {commit[:12]}"
+        listed = ask(root, what, "ls-tree", "-rz", "--full-tree", commit, hint=_FSCK).text
         for entry in filter(None, listed.split("\0")):
             about, _, path = entry.partition("\t")
             mode, _, blob = about.split(" ")
             if mode.startswith("100") and is_document(path):
-                found.setdefault((path, blob), commit)
+                found.setdefault((seen_from(inside, path), blob), commit)
     return [Document(path, blob, commit) for (path, blob), commit in found.items()]
+
+
+def seen_from(inside: str, path: str) -> str:
+    """Turn the *path* of a document in the repository into one from the project, *inside* of it."""
+    if inside and path.startswith(f"{inside}/"):
+        return path[len(inside) + 1 :]
+    return _STAGES + path.rpartition(_STAGES)[2] if path.endswith(".lock") else path
 
 
 def _parents(root: Path, commits: Collection[str]) -> list[str]:

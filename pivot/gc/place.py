@@ -19,6 +19,8 @@ LIVE = ""
 
 TRASH = "trash"
 CLAIM = "pivot-gc.json"
+CLOCK = f"{TRASH}/clock"
+"""A file that is there for a moment, to see what time it is by the place's clock."""
 
 _ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 

@@ -41,6 +41,14 @@ def open_place(session: Session, remote: RemoteSettings | None) -> Place:
     return S3Place(url, access, limits_of(session.config, session.jobs))
 
 
+def is_shared(session: Session, remote: RemoteSettings | None) -> bool:
+    """Tell whether other clones use the place as well: a remote, or a cache outside of this one."""
+    project = session.project
+    return remote is not None or not is_own_cache(
+        project, session.config.cache_dir(project, session.environment)
+    )
+
+
 def is_own_cache(project: Project, root: os.PathLike[str]) -> bool:
     """Tell whether the cache at *root* is inside of this project, so that no other can use it."""
     inside = os.path.relpath(os.path.realpath(root), os.path.realpath(project.root))

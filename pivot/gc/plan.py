@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _SKEW = 15 * 60.0
 """Seconds: S3 itself refuses requests of clocks that differ by more."""
 
+_UNDER_WAY = 3600.0
+"""Seconds: another run may be about to take away what is in use and has a copy in the trash."""
+
 
 @frozen
 class Count:
@@ -94,16 +97,23 @@ def plan_emptying(
 ) -> Plan:
     """Let out of the trash what has been there for *min_age* seconds, and nobody needs from there.
 
-    What is protected and not in use comes back instead, and no copy of it goes.
+    What is protected and not in use comes back instead, and no copy of it goes. Of what is in use,
+    copies stay for an hour at least.
     """
     needed = {each.digest for each in trashed if each.digest in protected} - live.keys()
     others = [each for each in trashed if each.digest not in needed]
-    old = sorted(others, key=lambda each: (each.receipt, each.digest))
+
+    def is_old(each: Trashed) -> bool:
+        least = max(min_age, _UNDER_WAY) if each.digest in live else min_age
+        return _is_old(each, now, least)
+
+    old = [each for each in others if is_old(each)]
+    old.sort(key=lambda each: (each.receipt, each.digest))
     return Plan(
-        tuple(each for each in old if _is_old(each, now, min_age)),
+        tuple(old),
         plan_back(trashed, needed, live),
         Count.of(each for each in trashed if each.digest in needed),
-        Count.of(each for each in others if not _is_old(each, now, min_age)),
+        Count.of(each for each in others if not is_old(each)),
     )
 
 

@@ -17,13 +17,14 @@ from pivot.gc.repository import (
     forgotten_commits,
     is_shallow,
     list_commits,
+    list_put_aside,
     list_staged,
     list_tips,
     list_worktrees,
 )
-from pivot.git import is_in_repository
+from pivot.git import check_own_repository, is_in_repository
 from pivot.lockfile import load_lock, parse_lock
-from pivot.objects import files_of, object_name
+from pivot.objects import files_of, parse_object_name
 from pivot.project import Project, find_documents
 from pivot.refs import path_inside
 from pivot.tracked import load_tracked
@@ -82,6 +83,7 @@ def check_rules(project: Project, rules: Rules, *, shared: bool) -> None:
             f"{project.root} is not in a git repository, so nobody knows what else is needed",
             hint="--workspace-only keeps what this workspace refers to, and nothing else",
         )
+    check_own_repository(project.root)
     if is_shallow(project.root) and (shared or not rules.shallow):
         raise UsageError(
             "this clone is shallow: what older commits refer to is not known",
@@ -102,6 +104,7 @@ class Needs:
         self._project = project
         self._rules = rules
         self._commits: frozenset[str] = frozenset()
+        self._files: dict[Path, frozenset[str]] = {}  # that are recorded in each worktree
 
     def read(self, *, asking: bool) -> frozenset[Digest]:
         """List all that is needed; with *asking* git's remotes are asked for what they have.
@@ -112,24 +115,30 @@ class Needs:
         root = self._project.root
         if self._rules.workspace_only:
             self.told = "this workspace alone"
-            return _digests(_workspace(root))
+            return frozenset(self._read_workspace(root))
         tips = list_tips(root)
         if asking and not self._rules.offline:
             tips += ask_others(root)
         worktrees = list_worktrees(root)
         tips += [Tip(f"worktree {tree.root}", tree.commit) for tree in worktrees if tree.commit]
+        places = _places(root, worktrees)
+        tips += [tip for place in places for tip in list_put_aside(place)]
         commits = list_commits(root, tips, self._rules.commits)
         documents = list_documents(root, commits, [tip.commit for tip in tips if tip.is_tree])
         unreadable: list[str] | None = [] if self._rules.skip_unreadable else None
         found = set(_digests(read_outputs(root, documents, unreadable)))
-        places = _places(root, worktrees)
         for place, commit in places.items():
-            found |= _digests(_workspace(place))
+            found |= self._read_workspace(place)
             found |= _digests(read_outputs(place, list_staged(place, commit), unreadable))
         self._commits = frozenset(commits)
         self.warnings = tuple(f"taken for empty: {text}" for text in (unreadable or ())[:_SHOWN])
         self.told = f"{len(tips)} ref(s), {len(self._commits)} commit(s), {len(places)} worktree(s)"
         return frozenset(found)
+
+    def _read_workspace(self, root: Path) -> set[Digest]:
+        files = [file for output in _workspace(root) for file in files_of(output)]
+        self._files[root] = frozenset(file.path for file in files)
+        return {file.digest for file in files}
 
     def name(self, digests: Collection[Digest]) -> dict[Digest, tuple[str, ...]]:
         """Say at which paths *digests* were in commits that do not count any more, if git knows."""
@@ -146,17 +155,23 @@ class Needs:
                         found.setdefault(file.digest, {})[file.path] = None
         return {digest: tuple(paths) for digest, paths in found.items()}
 
-    def linked(self, paths: Mapping[Digest, Collection[str]]) -> frozenset[Digest]:
-        """Say which objects are what a file is a symlink to, at the *paths* known of each.
+    def linked(
+        self, digests: Collection[Digest], paths: Mapping[Digest, Collection[str]]
+    ) -> frozenset[Digest]:
+        """Say to which of *digests* a file of a worktree is a symlink.
 
-        Raises `PivotError`.
+        Looked at is what is recorded there, and at the *paths* known of each. Raises `PivotError`.
         """
+        if not digests:
+            return frozenset()
+        known = frozenset(path for some in paths.values() for path in some)
         roots = list_workspaces(self._project)
-        return frozenset(
-            digest
-            for digest, known in paths.items()
-            if any(_leads_to(root / path, digest) for root in roots for path in known)
-        )
+        found = {
+            _leads_to(f"{root}/{path}")
+            for root in roots
+            for path in self._files.get(root, frozenset()) | known
+        }
+        return frozenset(digest for digest in digests if digest in found)
 
 
 def list_workspaces(project: Project) -> list[Path]:
@@ -202,11 +217,13 @@ def _workspace(root: Path) -> Iterator[Output]:
         ) from error
 
 
-def _leads_to(path: Path, digest: Digest) -> bool:
+def _leads_to(path: str) -> Digest | None:
+    """Say which object a symlink leads to, if it looks like one to an object."""
     try:
-        return os.readlink(path).endswith(f"/{object_name(digest)}")
+        parts = os.readlink(path).rsplit("/", 3)
     except OSError:
-        return False
+        return None
+    return parse_object_name("/".join(parts[-3:]))
 
 
 def _digests(outputs: Iterable[Output]) -> frozenset[Digest]:

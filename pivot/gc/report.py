@@ -133,7 +133,7 @@ def _place(done: Cleanup) -> str:
 
 def _command(done: Cleanup, *more: str) -> str:
     """Say the same command with *more* options: what is needed is told by the others."""
-    usual = MIN_AGE[bool(done.remote)]
+    usual = MIN_AGE[done.shared]
     age = () if done.min_age == usual else ("--min-age", _short(done.min_age))
     return " ".join((_place(done), *done.options, *age, *more))
 

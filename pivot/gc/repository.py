@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pivot.errors import PivotError
 from pivot.frozen import frozen
-from pivot.gc.past import Document, is_document
-from pivot.git import ask, is_in_repository
+from pivot.gc.past import Document, is_document, seen_from
+from pivot.git import ask, has_commit
+from pivot.refs import path_inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,6 +78,23 @@ def _stashes(root: Path) -> list[Tip]:
     ]
 
 
+def list_put_aside(root: Path) -> list[Tip]:
+    """List what a rebase or merge that has stopped in the worktree at *root* put aside; raises."""
+    what = f"cannot say what {root} put aside"
+    found: list[Tip] = []
+    for name in ("rebase-merge/autostash", "rebase-apply/autostash", "MERGE_AUTOSTASH"):
+        path = ask(root, what, "rev-parse", "--git-path", name).text.removesuffix("\n")
+        try:
+            commit = (root / path).read_text().strip()
+        except FileNotFoundError:
+            continue
+        except (OSError, UnicodeDecodeError) as error:
+            raise PivotError(f"git {what}: {path} cannot be read") from error
+        parents = ask(root, what, "rev-list", "--parents", "-1", commit, hint=_FSCK).text.split()
+        found += [Tip(name, each) for each in (commit, *parents[2:])]
+    return found
+
+
 def list_worktrees(root: Path) -> list[Worktree]:
     """List all worktrees of the repository; raises `PivotError`."""
     listed = ask(root, "cannot list its worktrees", "worktree", "list", "--porcelain").text
@@ -91,16 +109,23 @@ def list_worktrees(root: Path) -> list[Worktree]:
 
 
 def list_staged(root: Path, commit: str) -> list[Document]:
-    """List the documents that the index below *root* has otherwise than *commit*.
+    """List the documents that the index of the worktree at *root* has otherwise than *commit*.
 
     All sides of a conflict are listed. Raises `PivotError`.
     """
     what = f"cannot read the index of {root}"
-    staged = ask(root, what, "ls-files", "--stage", "-z").text.split("\0")
-    held = ask(root, what, "ls-tree", "-r", "-z", commit).text.split("\0") if commit else []
+    listing = ("ls-files", "--stage", "-z", "--full-name", "--", ":(top)")
+    staged = ask(root, what, *listing).text.split("\0")
+    tree = ("ls-tree", "-r", "-z", "--full-tree", commit)
+    held = ask(root, what, *tree).text.split("\0") if commit else []
+    inside = path_inside(root)
     index = {(entry.partition("\t")[2], entry.split(" ")[1]) for entry in staged if entry}
     head = {(entry.partition("\t")[2], entry.split()[2]) for entry in held if entry}
-    return [Document(path, blob, "") for path, blob in sorted(index - head) if is_document(path)]
+    return [
+        Document(seen_from(inside, path), blob, "")
+        for path, blob in sorted(index - head)
+        if is_document(path)
+    ]
 
 
 def ask_others(root: Path) -> list[Tip]:
@@ -175,8 +200,12 @@ def is_shallow(root: Path) -> bool:
 
 
 def first_commits(root: Path) -> frozenset[str]:
-    """Name the commits with which the repository began, none outside of one; raises."""
-    if not is_in_repository(root):
+    """Name the commits with which what is checked out began, none where nothing is; raises.
+
+    Those of other branches do not count, which may be of other projects: what a remote of git's
+    has that was added to look at it, or notes.
+    """
+    if not has_commit(root):
         return frozenset()
     what = "cannot find its first commits"
-    return frozenset(ask(root, what, "rev-list", "--max-parents=0", "--all").text.split())
+    return frozenset(ask(root, what, "rev-list", "--max-parents=0", "HEAD").text.split())

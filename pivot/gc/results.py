@@ -33,15 +33,17 @@ class Action(StrEnum):
 class Cleanup:
     """A run of `gc` on the place at *url*: the cache, or the remote of a name.
 
-    *gone* went, out of use or out of the trash, and *back* came back from the trash. *receipt*
-    undoes it. *paths* are those at which objects were last known. *trash* is what it holds now.
-    *looked_at* says what was read to know what is needed, by the *options* that were given.
+    Others use it as well if it is *shared*. *gone* went, out of use or out of the trash, and
+    *back* came back from the trash. *receipt* undoes it. *paths* are those at which objects were
+    last known. *trash* is what it holds now. *looked_at* says what was read to know what is
+    needed, by the *options* that were given.
     """
 
     action: Action
     remote: str
     url: str
     dry_run: bool
+    shared: bool = False
     plan: Plan = Plan()
     min_age: int = 0
     paths: Mapping[Digest, tuple[str, ...]] = field(default_factory=dict)

@@ -12,8 +12,8 @@ from pivot.errors import ExitCode, PivotError, UsageError
 from pivot.gc.claims import check_claim, make_claim
 from pivot.gc.documents import Entry, Receipt, new_receipt, parse_receipt, render_receipt
 from pivot.gc.local import prune, quiet
-from pivot.gc.place import LIVE, is_receipt, receipt_name
-from pivot.gc.places import open_place
+from pivot.gc.place import CLOCK, LIVE, is_receipt, receipt_name
+from pivot.gc.places import is_shared, open_place
 from pivot.gc.plan import Count, check_clock, plan_back, plan_emptying, plan_out
 from pivot.gc.protected import Needs, Rules, check_rules
 from pivot.gc.results import Action, Cleanup, problems_of
@@ -50,11 +50,12 @@ def collect(
         needed = _read(session, needs, remote)
         now = time.time()
         plan = plan_out(found, trashed, needed, now=now, min_age=rules.min_age)
-        paths = needs.name({each.digest for each in plan.out})
-        if remote is None and (linked := needs.linked(paths)):
+        going = {each.digest for each in plan.out}
+        paths = needs.name(going)
+        if remote is None and (linked := needs.linked(going, paths)):
             needed |= linked
             plan = plan_out(found, trashed, needed, now=now, min_age=rules.min_age)
-        done = _cleanup(Action.OUT, remote, place, rules, needs, plan, dry_run=not yes)
+        done = _cleanup(session, Action.OUT, remote, place, rules, needs, plan, dry_run=not yes)
         done = replace(done, paths=paths, trash=Count.of(trashed))
         if not yes:
             return done
@@ -99,10 +100,14 @@ def empty_trash(
         now = time.time()
         plan = plan_emptying(trashed, live, needed, now=now, min_age=rules.min_age)
         paths = needs.name({each.digest for each in plan.out})
-        done = _cleanup(Action.EMPTY, remote, place, rules, needs, plan, dry_run=not yes)
+        done = _cleanup(session, Action.EMPTY, remote, place, rules, needs, plan, dry_run=not yes)
         done = replace(done, paths=paths, trash=Count.of(trashed))
         if not yes:
             return done
+        if plan.out:
+            there = place.write_note(CLOCK, b"")
+            place.delete_note(CLOCK)
+            check_clock(now, there, place.url)
         back, problems = _bring_back(session, place, plan.back, paths)
         gone: list[Found | Trashed] = []
         for receipt, some in _by_receipt(plan.out).items():
@@ -169,7 +174,7 @@ def _opened(
     """Open the place, and what tells what is needed; no stage runs meanwhile in the cache."""
     if TOKEN in session.environment:
         raise UsageError("a stage cannot run 'pivot gc'", hint="run it when 'pivot repro' is over")
-    check_rules(session.project, rules, shared=remote is not None)
+    check_rules(session.project, rules, shared=is_shared(session, remote))
     with ExitStack() as stack:
         place = stack.enter_context(closing(open_place(session, remote)))
         if remote is None and yes:
@@ -186,10 +191,11 @@ def _look(session: Session, place: Place) -> tuple[list[Found], list[Trashed]]:
 def _read(session: Session, needs: Needs, remote: RemoteSettings | None) -> frozenset[Digest]:
     """Read who needs what, which takes its time where history is long."""
     with session.meter.asking("the history in git"):
-        return needs.read(asking=remote is not None)
+        return needs.read(asking=is_shared(session, remote))
 
 
 def _cleanup(
+    session: Session,
     action: Action,
     remote: RemoteSettings | None,
     place: Place,
@@ -204,6 +210,7 @@ def _cleanup(
         remote.name if remote else "",
         place.url,
         dry_run=dry_run,
+        shared=is_shared(session, remote),
         plan=plan,
         min_age=rules.min_age,
         looked_at=needs.told,

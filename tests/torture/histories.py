@@ -102,6 +102,7 @@ class History:
         self._folder = place / "remote"
         self._store = run.server.store(bucket) if bucket else None
         self._receipts: list[str] = []
+        self._emptied: set[str] = set()
         self._pushed: frozenset[str] = frozenset()
         self._commits: dict[str, frozenset[str]] = {}
         self._names = 0
@@ -347,6 +348,7 @@ class History:
         lost = (needed & (before | trash)) - after
         self._expect(not lost, f"emptying the trash lost {lost}")
         self._expect(not left - after, f"the trash still has {left}")
+        self._emptied.update(self._written())
         self._pushed &= after
         self._receipts.clear()
         self._count("emptied")
@@ -417,13 +419,16 @@ class History:
         return _sorted_out([name.removeprefix(prefix) for name in names])
 
     def _left(self) -> list[str]:
-        """List the receipts that are there, also of runs that were killed."""
+        """List the receipts that bring all back, also of runs that were killed."""
+        return sorted(set(self._written()) - set(self._receipts) - self._emptied)
+
+    def _written(self) -> list[str]:
+        """List all receipts that there are."""
         if self._store is None:
             names = [path.as_posix() for path in self._folder.glob("trash/*/receipt.json")]
         else:
             names = [entry["path"] for page in obstore.list(self._store) for entry in page]
-        found = [name.split("/")[-2] for name in names if name.endswith("/receipt.json")]
-        return sorted(set(found) - set(self._receipts))
+        return [name.split("/")[-2] for name in names if name.endswith("/receipt.json")]
 
     def _named_in(self, receipt: str) -> set[str]:
         """Read what a receipt names."""

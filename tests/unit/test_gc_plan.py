@@ -70,6 +70,15 @@ def test_the_trash_is_emptied_of_what_has_been_there_for_long() -> None:
     assert plan.young == Count(1, 10)
 
 
+def test_a_copy_of_what_is_in_use_stays_while_another_run_may_take_that_away() -> None:
+    trash = [trashed(A, 1800), trashed(B, 1800), trashed(A, 4000, TWO)]
+
+    plan = plan_emptying(trash, {A: found(A)}, set(), now=NOW, min_age=0)
+
+    assert plan.out == (trashed(B, 1800), trashed(A, 4000, TWO))
+    assert plan.young == Count(1, 10)
+
+
 def test_what_is_needed_again_is_not_deleted_but_comes_back() -> None:
     trash = [trashed(A), trashed(A, 20 * DAY, TWO), trashed(B), trashed(C)]
 
