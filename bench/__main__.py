@@ -24,6 +24,7 @@ from bench.local import LOCAL, Local, Runs
 from bench.measure import Cost, measure
 from bench.peers import BUCKET, PEERS, CannotBeHad, Ours, Peer, Place
 from bench.server import serving, slow_line
+from bench.team import Team
 from bench.workloads import WORKLOADS, Workload
 from tests.servers import S3Server
 
@@ -79,7 +80,7 @@ def _trials() -> Iterator[Trial]:
     yield Trial("L fetch", "fetch", a, ("pivot-remote", "Pivot 0.5.11", "s5cmd"), latency=0.05)
 
 
-_LOCAL: Sequence[type[Local]] = (*LOCAL, Action)
+_LOCAL: Sequence[type[Local]] = (*LOCAL, Team, Action)
 TRIALS: Mapping[str, Trial | type[Local]] = {
     **{trial.name: trial for trial in _trials()},
     **{trial.name: trial for trial in _LOCAL},

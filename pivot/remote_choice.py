@@ -40,12 +40,17 @@ def destinations(config: Config, names: str | None = None) -> tuple[RemoteSettin
 
     Raises `UsageError` for one that there is not, or that is not to be written to.
     """
-    found = tuple(config.remote(name) for name in _split(names)) or (config.remote(),)
+    found = pushed_to(config, names)
     for remote in found:
         check_writable(config, remote)
         if len(found) > 1:  # none is written to when the name of another is wrong
             _check_url(remote)
     return found
+
+
+def pushed_to(config: Config, names: str | None = None) -> tuple[RemoteSettings, ...]:
+    """Choose what others push to, as `destinations`, though we may not; raises `UsageError`."""
+    return tuple(config.remote(name) for name in _split(names)) or (config.remote(),)
 
 
 def check_writable(config: Config, remote: RemoteSettings) -> None:

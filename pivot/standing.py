@@ -59,6 +59,7 @@ class Standing:
     lost: frozenset[Digest]
     stuck: frozenset[str]
     past: frozenset[str]
+    warnings: tuple[str, ...] = ()
 
 
 def choose(session: Session, documents: Documents, targets: Sequence[str]) -> Choice:
@@ -135,6 +136,7 @@ def look(
         frozenset(scan.lost | scan.locks.lost),
         frozenset(scan.stuck | scan.locks.stuck),
         frozenset(scan.past),
+        scan.warnings,
     )
 
 
@@ -210,6 +212,12 @@ class _Scan:
             yield replace(state, outputs=tuple(found))
         for entry, state in zip(entries, data, strict=True):
             yield replace(state, outputs=(self._locate(entry.output, seek(entry)),))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Tell of remotes that were passed over."""
+        told = (text for supplies in self._supplies for text in supplies.warnings)
+        return tuple(dict.fromkeys(told))
 
     def remember(self) -> None:
         """Let the next run know what was read."""

@@ -141,8 +141,8 @@ def _detailed(
             here = look(session, documents, cache, choice, None, seek)
             return _doubted(here, settings, error)
         found = _told(look(session, documents, cache, choice, settings, seek), settings)
-    told = dict.fromkeys(text for part in asked.values() for text in part.warnings)
-    return replace(found, warnings=tuple(told))
+    told = (text for part in asked.values() for text in part.warnings)
+    return replace(found, warnings=tuple(dict.fromkeys((*found.warnings, *told))))
 
 
 def _sources(documents: Documents, choice: Choice) -> list[str | None]:
@@ -175,6 +175,7 @@ def _told(found: Standing, settings: RemoteSettings | None) -> Status:
         found.lost,
         found.stuck,
         found.past,
+        found.warnings,
     )
 
 

@@ -14,7 +14,7 @@ from pivot.frozen import frozen
 from pivot.git import has_commit
 from pivot.history import History
 from pivot.plan import TransferPlan, list_wanted, plan_transfer, sound
-from pivot.remote_choice import read_chain
+from pivot.remote_choice import pushed_to, read_chain
 from pivot.results import Transfer, stopped_transfer
 from pivot.targets import select
 from pivot.transfer import Moves
@@ -76,18 +76,28 @@ def verify_commit(
     remote: str | None = None,
     revision: str | None = None,
 ) -> tuple[Transfer, ...]:
-    """Ask the remote for all that *targets* need in the commit *revision*, by default `HEAD`.
+    """Ask for all that *targets* need in the commit *revision*, by default `HEAD`.
 
-    Where nothing is committed yet, the documents of the workspace say what is needed.
+    Asked is each remote to which it would be pushed: that another one has it does not help. Where
+    nothing is committed yet, the documents of the workspace say what is needed.
     """
-    settings = read_chain(session.config, remote)
+    first, *others = pushed_to(session.config, remote)
+    chosen = _committed(session, targets, revision)
+    own = [entry for entry in chosen if entry.imported_from is None]
+    asked = verify_remote(session, first, chosen)
+    for settings in others:
+        asked += verify_remote(session, settings, own)
+    return asked
+
+
+def _committed(
+    session: Session, targets: Sequence[str], revision: str | None
+) -> Sequence[Reference]:
     if revision is None and not has_commit(session.project.root):
-        return verify_remote(session, settings, session.select(targets).entries)
+        return session.select(targets).entries
     with History(session.project) as history:
         references = history.documents(revision or "HEAD", sums=True).references
-    root = str(session.project.root)
-    chosen = select(references, targets, here=session.here, root=root)
-    return verify_remote(session, settings, chosen)
+    return select(references, targets, here=session.here, root=str(session.project.root))
 
 
 def verify_remote(

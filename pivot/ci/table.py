@@ -64,7 +64,7 @@ INPUTS: tuple[Input, ...] = (
     Input(
         "remote",
         "Name of the remote, or several with commas between: pull reads the first that has it, "
-        "push writes each. Empty: the project's read_remotes or default.",
+        "push writes each, doctor takes one. Empty: the project's read_remotes or default.",
     ),
     Input("jobs", "Parallel transfers. Empty: remote.jobs of the project.", Kind.INTEGER),
     Input(
@@ -122,8 +122,14 @@ INPUTS: tuple[Input, ...] = (
     Input("timeout", "End cleanly after this long, e.g. 30m, with exit code 124. Empty: never."),
     Input("retries", "Attempts for each request. Empty: remote.retries.", Kind.INTEGER),
     Input("role-to-assume", "ARN of an AWS role to assume with the job's OIDC token."),
-    Input("aws-region", "AWS region of the remote. Empty: as AWS is configured."),
-    Input("endpoint-url", "URL of an S3-compatible service. Empty: as AWS is configured."),
+    Input(
+        "aws-region",
+        "AWS region of the remote, the first of several. Empty: as AWS is configured.",
+    ),
+    Input(
+        "endpoint-url",
+        "URL of an S3-compatible service, of the first remote. Empty: as AWS is configured.",
+    ),
     Input("summary", "Write a job summary.", Kind.BOOLEAN, "true", github_only=True),
     Input(
         "annotations",

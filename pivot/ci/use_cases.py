@@ -122,6 +122,7 @@ def _status(session: Session, inputs: Inputs) -> Answer:
         lines=status_text(found).out,
         counts=Counts(missing=len(found.lost)),
         problems=found.problems,
+        warnings=found.warnings,
         had=hits,
         status=status if found.stages else Status.NOTHING_TO_DO,
         remote=found.remote,

@@ -13,6 +13,7 @@ from pivot.changes import last_changes
 from pivot.cli.options import (
     EXIT_CODES,
     Common,
+    chained,
     common_options,
     complete_remotes,
     complete_stages,
@@ -26,7 +27,7 @@ from pivot.mermaid import draw_mermaid
 from pivot.pipeline.targets import choose_stages
 from pivot.pipeline.workspace import load_workspace_pipeline
 from pivot.references import load_documents
-from pivot.report import OnMiss, dump, problem_lines
+from pivot.report import OnMiss, dump, printable, problem_lines
 from pivot.results import exit_code
 from pivot.stage_needs import join_stages
 from pivot.stage_states import State
@@ -55,8 +56,10 @@ _COLOURS = {
     "-r",
     "--remote",
     metavar="NAME",
+    multiple=True,
+    callback=chained,
     shell_complete=complete_remotes,
-    help="Like --online, with this remote.",
+    help="Like --online, with this remote. Given again: each object of the first that has it.",
 )
 @click.option("--mermaid", is_flag=True, help="Print a Mermaid flowchart.")
 @click.option("--dot", is_flag=True, help="Print a graph for Graphviz.")
@@ -128,6 +131,8 @@ def _look(
     """Ask where the stages stand, as `pivot status` does, and say what stood in the way."""
     session = common.session(None)
     result = api.status(session, stages, remote=remote, online=online or remote is not None)
+    for text in result.warnings:
+        click.echo(f"Warning: {printable(text)}", err=True)
     changes = last_changes(session.project.root, result.problems)
     for line in problem_lines(result.problems, OnMiss.FAIL, changes):
         click.echo(line, err=True)

@@ -13,6 +13,7 @@ from pivot.cli.options import (
     common_options,
     complete_remotes,
     json_option,
+    one_alone,
     timeout_option,
 )
 from pivot.deadline import deadline
@@ -25,6 +26,8 @@ from pivot.doctor.report import doctor_json, doctor_text
     "-r",
     "--remote",
     metavar="NAME",
+    multiple=True,
+    callback=one_alone,
     shell_complete=complete_remotes,
     help="The remote to examine [default: default_remote].",
 )

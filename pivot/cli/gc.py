@@ -14,6 +14,7 @@ from pivot.cli.options import (
     complete_remotes,
     json_option,
     offer,
+    one_alone,
     quantity,
     started_in,
     timeout_option,
@@ -67,6 +68,8 @@ def _complete_receipts(
     metavar="[NAME]",
     is_flag=False,
     flag_value=_DEFAULT,
+    multiple=True,
+    callback=one_alone,
     shell_complete=complete_remotes,
     help="Clean up this remote instead of the local cache; without a name, the default one.",
 )

@@ -111,7 +111,7 @@ MANUAL: Mapping[str, Manual] = {
     "gc": Manual(
         "lock files of all commits, and what the cache or remote has",
         "with --yes the cache or remote: objects go to its trash; else nothing",
-        "moves what any branch, tag, stash or worktree refers to",
+        "moves what a branch, tag, stash or worktree needs, by its options",
         ("status", "remote policy", "report"),
         brief="Put aside what nothing refers to any more.",
     ),

@@ -170,6 +170,19 @@ def common_options(function: Command) -> Command:
     return wrapped  # type: ignore[return-value]
 
 
+def chained(ctx: click.Context, param: click.Parameter, names: tuple[str, ...]) -> str | None:
+    """Join the remotes that were named, as `read_chain` takes them; `None` if none was."""
+    del ctx, param
+    return ",".join(names) if names else None
+
+
+def one_alone(ctx: click.Context, param: click.Parameter, names: tuple[str, ...]) -> str | None:
+    """Take the one remote that was named; raises `click.BadParameter` for several."""
+    if len(names) > 1:
+        raise click.BadParameter("one remote at a time", ctx, param)
+    return names[0] if names else None
+
+
 def started_in(ctx: click.Context) -> Common:
     """Say where a command that is being typed would run, by the -C that stand before here."""
     place = Path.cwd()

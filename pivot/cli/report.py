@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from pivot.changes import last_changes
-from pivot.cli.options import EXIT_CODES, Common, common_options, complete_remotes, json_option
+from pivot.cli.options import (
+    EXIT_CODES,
+    Common,
+    chained,
+    common_options,
+    complete_remotes,
+    json_option,
+)
 from pivot.documents import write_atomically
 from pivot.errors import UsageError
 from pivot.inventory.look import take_inventory
@@ -36,8 +43,10 @@ if TYPE_CHECKING:
     "-r",
     "--remote",
     metavar="NAME",
+    multiple=True,
+    callback=chained,
     shell_complete=complete_remotes,
-    help="Like --online, with this remote.",
+    help="Like --online, with this remote. Given again: each object of the first that has it.",
 )
 @click.option(
     "--commits",

@@ -11,6 +11,7 @@ import click
 from pivot.cli.options import (
     EXIT_CODES,
     Common,
+    chained,
     common_options,
     complete_remotes,
     complete_stages,
@@ -58,7 +59,13 @@ All that they depend on is brought up to date as well. Without STAGES: all.
     help="Leave on the remote what is there. With --pull, fetch what stages read that run.",
 )
 @click.option(
-    "-r", "--remote", metavar="NAME", shell_complete=complete_remotes, help="Which remote."
+    "-r",
+    "--remote",
+    metavar="NAME",
+    multiple=True,
+    callback=chained,
+    shell_complete=complete_remotes,
+    help="Which remote. Given again: each object of the first that has it.",
 )
 @integrity_option
 @json_option

@@ -10,13 +10,14 @@ from pivot import api
 from pivot.changes import last_changes
 from pivot.cli.options import (
     Common,
+    chained,
     common_options,
     complete_remotes,
     json_option,
     quantity,
     timeout_option,
 )
-from pivot.cli.transfer import ON_MISS, TARGETS, TARGETS_EPILOG, chained, show
+from pivot.cli.transfer import ON_MISS, TARGETS, TARGETS_EPILOG, show
 from pivot.deadline import deadline
 from pivot.deep import Depth
 from pivot.errors import UsageError

@@ -11,6 +11,7 @@ from pivot.changes import last_changes
 from pivot.cli.options import (
     EXIT_CODES,
     Common,
+    chained,
     common_options,
     complete_remotes,
     complete_revisions,
@@ -69,12 +70,6 @@ _PUSHED = ["PRE_COMMIT_TO_REF", "PRE_COMMIT_LOCAL_BRANCH"]
 """The variables in which pre-commit says what `git push` is pushing."""
 
 _GIVEN = click.core.ParameterSource.COMMANDLINE
-
-
-def chained(ctx: click.Context, param: click.Parameter, names: tuple[str, ...]) -> str | None:
-    """Join the remotes that were named, as `read_chain` takes them; `None` if none was."""
-    del ctx, param
-    return ",".join(names) if names else None
 
 
 def remote_options(function: Command) -> Command:

@@ -136,7 +136,7 @@ def probes_there(kind: Kind) -> tuple[Probe, ...]:
 class Diagnosis:
     """All that was found: the *remote* by name and *url*, as far as it is known, and the *checks*.
 
-    With *read_only* nothing was written.
+    With *read_only* nothing was written; nobody is to push to a *closed* remote.
     """
 
     remote: str
@@ -144,6 +144,7 @@ class Diagnosis:
     kind: Kind
     checks: tuple[Check, ...]
     read_only: bool = False
+    closed: bool = False
 
     @property
     def pull(self) -> Works:
@@ -155,7 +156,7 @@ class Diagnosis:
     @property
     def push(self) -> Works:
         """Whether objects can be stored there."""
-        return self._works(_PUSHES[self.kind])
+        return Works.NO if self.closed else self._works(_PUSHES[self.kind])
 
     @property
     def code(self) -> ExitCode:
@@ -195,12 +196,15 @@ def _lacking(check: Check) -> str:
     return f" ({check.permission} is missing)" if check.permission else ""
 
 
-def skipped(probe: Probe, before: Iterable[Check], *, read_only: bool) -> Check | None:
-    """Say why *probe* is not asked, after what came *before*; `None` if it is to be asked."""
+def skipped(probe: Probe, before: Iterable[Check], *, unwritten: str) -> Check | None:
+    """Say why *probe* is not asked, after what came *before*; `None` if it is to be asked.
+
+    *unwritten* is the reason for which nothing may be written, if there is one.
+    """
     held = next((c for c in before if c.name == probe.needs and not c.passed), None)
     if held is not None:
         root = held.seen if held.state is State.NOT_ASKED else f"{held.name} failed"
         return Check(probe.name, State.NOT_ASKED, root)
-    if probe.writes and read_only:
-        return Check(probe.name, State.NOT_ASKED, "--read-only writes nothing")
+    if probe.writes and unwritten:
+        return Check(probe.name, State.NOT_ASKED, unwritten)
     return None

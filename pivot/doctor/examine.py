@@ -18,9 +18,10 @@ from pivot.doctor.checks import (
 )
 from pivot.doctor.folder import Folder
 from pivot.doctor.local import check_cache, check_configuration, check_links, check_remote
-from pivot.errors import PivotError, local_error
+from pivot.errors import PivotError, UsageError, local_error
 from pivot.frozen import frozen
 from pivot.project import find_project
+from pivot.remote_choice import read_chain
 from pivot.remote_url import FolderUrl
 
 if TYPE_CHECKING:
@@ -60,25 +61,35 @@ class _Asked(Protocol):
 def doctor(patient: Patient, *, remote: str | None = None, read_only: bool = False) -> Diagnosis:
     """Find out what works for *patient* with *remote*; what fails is in the answer, not raised.
 
-    With *read_only* nothing is written. What is written else is taken away, also after an
-    interrupt.
+    With *read_only* nothing is written, nor to a remote that is not to be written to. What is
+    written else is taken away, also after an interrupt.
     """
     here = _Here(patient, remote)
     checks: list[Check] = []
-    _ask(probes_here(), here, checks, patient.meter, read_only=read_only)
+    unwritten = "--read-only writes nothing" if read_only else ""
+    _ask(probes_here(), here, checks, patient.meter, unwritten)
     url = here.url
     kind = Kind.FOLDER if isinstance(url, FolderUrl) else Kind.S3
     there = here if url is None else _open(patient, here.settings, url, here.config)
-    _ask(probes_there(kind), there, checks, patient.meter, read_only=read_only)
+    closed = "" if url is None else _why_closed(here.settings)
+    _ask(probes_there(kind), there, checks, patient.meter, unwritten or closed)
     name, where = (here.settings.name, here.settings.url) if url else (remote or "", "")
-    return Diagnosis(name, where, kind, tuple(checks), read_only=read_only)
+    return Diagnosis(name, where, kind, tuple(checks), read_only=read_only, closed=bool(closed))
+
+
+def _why_closed(settings: RemoteSettings) -> str:
+    """Say why nothing is written to a remote, as no push would."""
+    for option, is_so in (("read_only", settings.read_only), ("anonymous", settings.anonymous)):
+        if is_so:
+            return f"remote_options.{settings.name}.{option}: nothing is written to it"
+    return ""
 
 
 def _ask(
-    probes: tuple[Probe, ...], asked: _Asked, checks: list[Check], meter: Meter, *, read_only: bool
+    probes: tuple[Probe, ...], asked: _Asked, checks: list[Check], meter: Meter, unwritten: str
 ) -> None:
     def ask(probe: Probe) -> None:
-        check = skipped(probe, checks, read_only=read_only)
+        check = skipped(probe, checks, unwritten=unwritten)
         if check is None:
             with meter.asking(probe.name):
                 check = _answer(probe, asked)
@@ -138,9 +149,19 @@ class _Here:
         return check_configuration(self.project, self.config, self._patient.environment)
 
     def _find_remote(self) -> Check:
-        self.settings = self.config.remote(self._remote)
+        self.settings = self._choose_remote()
         check, self.url = check_remote(self.config, self.settings, asked=self._remote is not None)
         return check
+
+    def _choose_remote(self) -> RemoteSettings:
+        """Take the one that was asked for, else the default, else the first that is read from."""
+        try:
+            return self.config.remote(self._remote)
+        except UsageError:
+            chain = read_chain(self.config).chain if self._remote is None else ()
+            if not chain:
+                raise
+            return chain[0]
 
 
 def _open(patient: Patient, settings: RemoteSettings, url: RemoteUrl, config: Config) -> _Asked:

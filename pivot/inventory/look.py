@@ -17,6 +17,7 @@ from pivot.observer import Observer
 from pivot.plan import list_wanted
 from pivot.references import load_documents
 from pivot.remembered import Remembered
+from pivot.remote_choice import read_chain
 from pivot.results import Problem
 from pivot.session import Answers
 from pivot.status import status
@@ -41,7 +42,7 @@ def take_inventory(
     The remote is asked if *online*; one that does not answer is a problem of the inventory. Raises
     what stands in the way of any answer.
     """
-    settings = session.config.remote(remote) if online else None
+    settings = read_chain(session.config, remote) if online else None
     session = replace(session, answers=Answers())
     entries = load_documents(session.project).references.entries
     wanted = list_wanted(entries)
@@ -69,6 +70,7 @@ def take_inventory(
         places=sum_places(entries, workspace, objects, sizes),
         duplicates=find_duplicates(entries, sizes),
         growth=growth,
+        warnings=stands.warnings,
         problems=tuple({(p.message, p.path): p for p in problems}.values()),
     )
 
@@ -121,6 +123,7 @@ def _ask(
             place = settings if url is None else remote_at(session.config, url)
             with contextlib.closing(session.open_remote(place)) as store:
                 kept = session.ask(store, wanted)
+                doubtful = session.unasked(store, [d for d in wanted if d not in kept])
         except PivotError as error:
             if isinstance(error, UsageError) and url is None:
                 raise
@@ -128,6 +131,7 @@ def _ask(
             said = dict.fromkeys(wanted, Answer.UNKNOWN)
         else:
             said = {digest: _judge(want, kept) for digest, want in wanted.items()}
+            said |= dict.fromkeys(doubtful, Answer.UNKNOWN)
         answers |= {digest: answer for digest, answer in said.items() if digest not in answers}
     return answers
 

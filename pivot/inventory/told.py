@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pivot.inventory.values import Amount, Answer, Place
-from pivot.report import OnMiss, Report, dump, human_size, problem_lines, problem_tree
+from pivot.report import (
+    OnMiss,
+    Report,
+    dump,
+    human_size,
+    printable,
+    problem_lines,
+    problem_tree,
+)
 from pivot.results import exit_code
 from pivot.stage_states import State
 from pivot.status_report import stage_tree
@@ -22,9 +30,10 @@ _MOST = 10
 
 def report_text(inventory: Inventory, *, changes: Mapping[str, str]) -> Report:
     """Say how much there is, where it is, and what takes most."""
-    problems = problem_lines(inventory.problems, OnMiss.FAIL, changes)
+    said = [f"Warning: {printable(text)}" for text in inventory.warnings]
+    said += problem_lines(inventory.problems, OnMiss.FAIL, changes)
     lines = tuple(line.rstrip() for line in _lines(inventory))
-    return Report(lines, tuple(problems), exit_code(inventory.problems))
+    return Report(lines, tuple(said), exit_code(inventory.problems))
 
 
 def report_json(inventory: Inventory, *, changes: Mapping[str, str]) -> Report:
@@ -53,6 +62,7 @@ def report_json(inventory: Inventory, *, changes: Mapping[str, str]) -> Report:
             for one in inventory.duplicates
         ],
         "growth": [_point(point) for point in inventory.growth],
+        "warnings": list(inventory.warnings),
         "problems": [problem_tree(problem, changes) for problem in inventory.problems],
     }
     return Report((dump(tree),), (), code)

@@ -97,7 +97,8 @@ class Inventory:
     """All of it. *name* is that of the project's directory, *commit* the last that changed locks.
 
     *remote* and *url* are empty if no remote was asked. *places* counts files in the workspace,
-    and objects elsewhere. *growth* has the oldest commit first.
+    and objects elsewhere. *growth* has the oldest commit first. *warnings* tell of remotes that
+    were passed over.
     """
 
     name: str
@@ -112,6 +113,7 @@ class Inventory:
     duplicates: tuple[Duplicate, ...]
     growth: tuple[Point, ...]
     problems: tuple[Problem, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def files(self) -> Amount:

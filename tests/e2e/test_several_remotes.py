@@ -12,7 +12,13 @@ import pytest
 from pivot.schema import schema_text
 from tests import buckets
 from tests.conftest import Command
-from tests.e2e.weather import OBJECTS, make_project, through, without_cache
+from tests.e2e.weather import (
+    OBJECTS,
+    assert_sentence,
+    make_project,
+    through,
+    without_cache,
+)
 from tests.projects import ProjectBuilder, digest
 from tests.servers import FaultProxy, S3Server, rclone
 from tests.servers.policy import Hangup, Refusal, Request
@@ -104,7 +110,10 @@ def test_what_nobody_has_who_could_be_asked_is_not_called_missing(
     gone = pivot("pull", "-r", "near,origin", cwd=clone)
     none = pivot("pull", "-r", "away,dead", cwd=clone)
 
-    for each in (*done.values(), soft, deep, check):
+    assert check.code == 3, check  # a push would go to both
+    assert "is not on remote 'near'" in check.err
+    assert "remote 'dead'" in check.err
+    for each in (*done.values(), soft, deep):
         assert each.code == 6, each
         assert "is not on remote 'near', and remote 'dead' could not be asked" in each.err
     assert stands.code == 6, stands
@@ -121,6 +130,77 @@ def test_what_nobody_has_who_could_be_asked_is_not_called_missing(
     assert "is not on remote 'near,origin'" in gone.err
     assert none.code == 6, none
     assert "no remote could be asked: 'away': " in none.err
+
+
+def test_a_check_asks_where_a_push_would_go(project: Path, pivot: Command) -> None:
+    assert pivot("push", "-r", "near", cwd=project).code == 0
+    assert pivot("config", "set", "read_remotes", "near,origin", cwd=project).code == 0
+
+    read = pivot("verify", cwd=project)
+    usual = pivot("push", "--check", cwd=project)
+    near = pivot("push", "--check", "-r", "near", cwd=project)
+    both = pivot("push", "--check", "-r", "near", "-r", "origin", cwd=project)
+    assert pivot("push", cwd=project).code == 0
+    after = pivot("push", "--check", "-r", "near", "-r", "origin", cwd=project)
+
+    assert (read.code, near.code, after.code) == (0, 0, 0)
+    for each in (usual, both):
+        assert_sentence(each, 3, "is not on remote 'origin'")
+    assert after.out.count(f"{OBJECTS} of {OBJECTS} object(s) are there") == 2
+
+
+def test_what_only_looks_reads_the_same_chain(
+    project: Path, pivot: Command, tmp_path: Path
+) -> None:
+    assert pivot("push", "-r", "near", cwd=project).code == 0
+    assert pivot("config", "set", "read_remotes", "dead,near", cwd=project).code == 0
+
+    dag = pivot("dag", "--online", cwd=project)
+    report = pivot("report", "--online", "--json", cwd=project)
+    named = pivot("report", "-r", "dead", "-r", "near", cwd=project)
+    told = json.loads(report.out)
+
+    check(told, "inventory")
+    assert told["remote"] == "dead,near"
+    assert told["places"]["remote"]["there"]["count"] == OBJECTS
+    assert [text.partition(":")[0] for text in told["warnings"]] == [
+        "remote 'dead' could not be asked"
+    ]
+    for done in (dag, named):
+        assert done.code == 0, done
+        assert done.err.count("Warning: remote 'dead' could not be asked: ") == 1
+
+
+@pytest.mark.parametrize("word", ["doctor", "gc"])
+def test_what_takes_one_remote_refuses_two(word: str, project: Path, pivot: Command) -> None:
+    assert_sentence(pivot(word, "-r", "near", "-r", "origin", cwd=project), 2, "one remote")
+
+
+def test_the_doctor_writes_to_no_remote_that_is_closed(
+    project: Path, pivot: Command, server: S3Server
+) -> None:
+    assert pivot("push", cwd=project).code == 0
+    with through(server, pivot) as (proxy, command):
+        command("config", "set", "remote_options.origin.read_only", "true", cwd=project)
+        done = command("doctor", "--json", cwd=project)
+        methods = {method for method, _ in proxy.requests}
+    told = json.loads(done.out)
+
+    assert done.code == 0, done
+    assert methods <= {"GET", "HEAD"}
+    assert (told["pull"], told["push"]) == ("yes", "no")
+
+
+def test_the_doctor_examines_what_is_read_where_there_is_no_default(
+    project: Path, pivot: Command
+) -> None:
+    text = (project / ".pivot/config.yaml").read_text().replace("default_remote: origin\n", "")
+    (project / ".pivot/config.yaml").write_text(f"{text}read_remotes: near,origin\n")
+
+    done = pivot("doctor", cwd=project)
+
+    assert done.code == 0, done
+    assert "near" in done.out
 
 
 def test_a_refusal_falls_through_and_is_told(
