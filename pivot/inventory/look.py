@@ -6,6 +6,7 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pivot.chain import complaints
 from pivot.errors import PivotError, UsageError
 from pivot.fetch import remote_at
 from pivot.inventory.history import read_growth
@@ -50,13 +51,13 @@ def take_inventory(
     with session.cache() as cache:
         eyes = Observer(session.project.root, cache, Remembered(session.project.remembered))
         stands = status(session, (), remote=remote, online=online, eyes=eyes)
-        problems = list(stands.problems)
+        problems, warnings = list(stands.problems), dict.fromkeys(stands.warnings)
         cached = cache.stat(wanted)
         objects[Place.CACHE] = {d: _judge(want, cached) for d, want in wanted.items()}
         workspace = _look(eyes, entries, problems)
         growth = _grow(session, commits, cache, problems)
     if settings is not None:
-        objects[Place.REMOTE] = _ask(session, settings, entries, problems)
+        objects[Place.REMOTE] = _ask(session, settings, entries, problems, warnings)
     sizes = _sizes(wanted, cached)
     return Inventory(
         name=session.project.root.name,
@@ -70,7 +71,7 @@ def take_inventory(
         places=sum_places(entries, workspace, objects, sizes),
         duplicates=find_duplicates(entries, sizes),
         growth=growth,
-        warnings=stands.warnings,
+        warnings=tuple(warnings),
         problems=tuple({(p.message, p.path): p for p in problems}.values()),
     )
 
@@ -114,6 +115,7 @@ def _ask(
     settings: RemoteSettings,
     entries: tuple[Reference, ...],
     problems: list[Problem],
+    warnings: dict[str, None],
 ) -> dict[Digest, Answer]:
     """Ask the remote for all, and the remotes of imports for theirs, as `verify` does."""
     answers: dict[Digest, Answer] = {}
@@ -124,6 +126,7 @@ def _ask(
             with contextlib.closing(session.open_remote(place)) as store:
                 kept = session.ask(store, wanted)
                 doubtful = session.unasked(store, [d for d in wanted if d not in kept])
+                warnings |= dict.fromkeys(complaints(store))
         except PivotError as error:
             if isinstance(error, UsageError) and url is None:
                 raise

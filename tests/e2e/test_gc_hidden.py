@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -75,6 +76,7 @@ def test_a_project_that_was_moved_in_its_repository_is_known_by_both_places(plac
     for name in ("stages", "config.yaml"):
         (inside / name).rename(inside / ".pivot" / name)
     (place.root / ".pivot/cache").rename(inside / ".pivot/cache")
+    shutil.rmtree(place.root / ".pivot")
     place.commit()
 
     done = place.gc(*NOW, "--yes", cwd=inside)

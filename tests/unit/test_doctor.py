@@ -229,7 +229,7 @@ def diagnosis(*failed: str, read_only: bool = False, kind: Kind = Kind.S3) -> Di
     """Make the diagnosis in which these things fail, and the others do not."""
     checks: list[Check] = []
     for probe in (*probes_here(), *probes_there(kind)):
-        check = skipped(probe, checks, read_only=read_only)
+        check = skipped(probe, checks, unwritten="--read-only" if read_only else "")
         state = State.FAILED if probe.name in failed else State.OK
         code = ExitCode.DENIED if probe.name in failed else ExitCode.DONE
         checks.append(check or Check(probe.name, state, "seen", code=code))
