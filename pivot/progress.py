@@ -49,7 +49,9 @@ class _Counting(Meter):
             answered.set()
 
     def _say(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)
+        with self._lock:  # a line of another thread is not to come in between
+            self._stream.write(f"{text}\n")
+            self._stream.flush()
 
     def start(self, objects: int, size: int, *, doing: str = "Transferring") -> None:
         del doing

@@ -177,3 +177,31 @@ def test_a_quick_answer_needs_no_word(capsys: pytest.CaptureFixture[str]) -> Non
         pass
 
     assert capsys.readouterr().err == ""
+
+
+class Slow(io.StringIO):
+    """A stream in which other threads get their turn after each write."""
+
+    def write(self, text: str) -> int:
+        count = super().write(text)
+        time.sleep(0.0005)
+        return count
+
+
+def test_lines_of_many_threads_stay_whole() -> None:
+    stream = Slow()
+    meter = VerboseMeter(stream)
+
+    def tell() -> None:
+        for number in range(20):
+            meter.done(Moved(digest(str(number))))
+
+    threads = [threading.Thread(target=tell) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 80
+    assert all(re.fullmatch("[0-9a-f]{16} done", line) for line in lines)
