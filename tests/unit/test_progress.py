@@ -194,7 +194,7 @@ def test_lines_of_many_threads_stay_whole() -> None:
 
     def tell() -> None:
         for number in range(20):
-            meter.done(Moved(digest(str(number))))
+            meter.done(Moved(digest(number)))
 
     threads = [threading.Thread(target=tell) for _ in range(4)]
     for thread in threads:
