@@ -73,6 +73,14 @@ class PivotError(Exception):
         self.hint = hint
 
 
+class Ended(PivotError):
+    """The command was ended from outside, and *code* says by whom."""
+
+    def __init__(self, message: str, code: ExitCode) -> None:
+        super().__init__(message, hint="the same command again completes")
+        self.code = code
+
+
 class UsageError(PivotError):
     """The command cannot be understood: unknown target or remote, no project, bad option."""
 

@@ -14,7 +14,7 @@ import click
 from pivot import __version__
 from pivot.cli.manual import documented
 from pivot.cli.options import EXIT_CODES, Common, common_options
-from pivot.errors import ExitCode, PivotError, TimedOut, UsageError, local_error
+from pivot.errors import Ended, ExitCode, PivotError, TimedOut, UsageError, local_error
 from pivot.report import report_error
 
 if TYPE_CHECKING:
@@ -94,8 +94,7 @@ def pivot(common: Common) -> None:
 
 def run(arguments: Sequence[str]) -> ExitCode:
     """Run one command; the answer is the exit code. Bugs alone raise."""
-    command = next((word for word in arguments if word in _COMMANDS), "")
-    as_json = "--json" in arguments
+    command, as_json = _asked(arguments)
     if _COMPLETION in os.environ:
         import_module("pivot.cli.completion").register()
     try:
@@ -124,20 +123,34 @@ def main() -> NoReturn:
         code = run(sys.argv[1:])
         sys.stdout.flush()
     except KeyboardInterrupt as stop:
-        late = isinstance(stop, TimedOut)
-        said = (
-            f"Timed out after {stop.seconds} s." if isinstance(stop, TimedOut) else "Interrupted."
-        )
-        click.echo(f"{said} The same command again completes.", err=True)
+        code = _show_end(stop)
         sys.stdout.flush()
-        # transfers that are still under way are not waited for
-        os._exit(ExitCode.TIMED_OUT if late else ExitCode.INTERRUPTED)
+        os._exit(code)  # transfers that are still under way are not waited for
     sys.exit(int(code))
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     del number, frame
     raise KeyboardInterrupt
+
+
+def _asked(arguments: Sequence[str]) -> tuple[str, bool]:
+    """Say which command was asked for, and whether it is to answer in JSON."""
+    command = next((word for word in arguments if word in _COMMANDS), "")
+    return command, "--json" in arguments
+
+
+def _show_end(stop: KeyboardInterrupt) -> ExitCode:
+    """Say that the command was interrupted, or was too slow."""
+    code, said = ExitCode.INTERRUPTED, "Interrupted"
+    if isinstance(stop, TimedOut):
+        code, said = ExitCode.TIMED_OUT, f"Timed out after {stop.seconds} s"
+    click.echo(f"{said}. The same command again completes.", err=True)
+    command, as_json = _asked(sys.argv[1:])
+    if as_json:
+        for line in report_error(command, Ended(said, code), as_json=True).out:
+            click.echo(line)
+    return code
 
 
 def _show_error(

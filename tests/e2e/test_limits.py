@@ -9,6 +9,7 @@ import pytest
 
 from tests import buckets
 from tests.conftest import Command
+from tests.e2e.test_report import valid
 from tests.e2e.weather import assert_sentence, leftovers, make_project, through, without_cache
 from tests.projects import objects
 from tests.servers import S3Server
@@ -46,6 +47,20 @@ def test_what_takes_too_long_ends_with_124_and_the_next_completes(
     assert 2 <= took < 10
     assert leftovers(place) == []
     assert again.code == 0, again
+
+
+def test_what_takes_too_long_says_so_in_json_as_well(
+    clone: Path, pivot: Command, server: S3Server
+) -> None:
+    with through(server, pivot) as (proxy, command):
+        proxy.stall = True
+        done = command("pull", "--timeout", "1s", "--json", cwd=clone)
+
+    told = valid(done.out, "report")
+    assert done.code == told["exit_code"] == 124
+    assert [(each["message"], each["code"]) for each in told["problems"]] == [
+        ("Timed out after 1 s", 124)
+    ]
 
 
 def test_what_is_done_in_time_is_not_disturbed(clone: Path, pivot: Command) -> None:
