@@ -29,12 +29,8 @@ class Owner:
     name: str
 
     def is_same(self, other: Owner) -> bool:
-        """Tell whether both are clones of one project.
-
-        A clone that has merged something that began elsewhere has one more beginning than others.
-        """
-        fewer, more = sorted((self.roots, other.roots), key=len)
-        return self.inside == other.inside and bool(fewer) and fewer <= more
+        """Tell whether both are clones of one project."""
+        return self.inside == other.inside and bool(self.roots & other.roots)
 
 
 @frozen

@@ -200,12 +200,14 @@ def is_shallow(root: Path) -> bool:
 
 
 def first_commits(root: Path) -> frozenset[str]:
-    """Name the commits with which what is checked out began, none where nothing is; raises.
+    """Name the commits with which the branches of this project began; raises.
 
-    Those of other branches do not count, which may be of other projects: what a remote of git's
-    has that was added to look at it, or notes.
+    What was merged into them does not count, nor what other remotes of git's have than origin, nor
+    notes: that may be of other projects.
     """
     if not has_commit(root):
         return frozenset()
     what = "cannot find its first commits"
-    return frozenset(ask(root, what, "rev-list", "--max-parents=0", "HEAD").text.split())
+    ours = ("HEAD", "--branches", "--remotes=origin")
+    words = ("rev-list", "--first-parent", "--max-parents=0", *ours)
+    return frozenset(ask(root, what, *words).text.split())

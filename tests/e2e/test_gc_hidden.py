@@ -173,7 +173,7 @@ class TestOfSeveralClones:
         assert digest(b"of two") not in done.out
         assert "pivot gc --commits 1 --min-age 0 --yes" in done.out
 
-    def test_what_began_elsewhere_and_was_only_fetched_makes_no_claim(
+    def test_what_began_elsewhere_and_was_fetched_or_merged_makes_no_claim(
         self, clones: tuple[Place, Place], tmp_path: Path, start: Start
     ) -> None:
         one, _ = clones
@@ -188,9 +188,13 @@ class TestOfSeveralClones:
         other.git("remote", "add", "upstream", str(tmp_path / "team.git"))
         other.git("fetch", "--quiet", "upstream")
 
-        done = other.pivot("gc", "-r", *NOW)
+        fetched = other.pivot("gc", "-r", *NOW)
+        how = ("--strategy", "ours", "--allow-unrelated-histories", "--no-edit")
+        other.git("merge", "--quiet", *how, "upstream/main")
+        merged = other.pivot("gc", "-r", *NOW)
 
-        assert_sentence(done, 2, "another project keeps objects there")
+        for done in (fetched, merged):
+            assert_sentence(done, 2, "another project keeps objects there")
 
 
 def _made(directory: Path) -> Path:
