@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -170,6 +171,35 @@ def test_what_only_looks_reads_the_same_chain(
     for done in (dag, named):
         assert done.code == 0, done
         assert done.err.count("Warning: remote 'dead' could not be asked: ") == 1
+
+
+def test_two_clones_meet_by_two_remotes(project: Path, pivot: Command, tmp_path: Path) -> None:
+    assert pivot("push", cwd=project).code == 0
+    assert pivot("config", "set", "read_remotes", "near,origin", cwd=project).code == 0
+    other = without_cache(project, tmp_path / "other")
+    ProjectBuilder(project).stage("of/one", {"one.txt": b"made here"})
+    ProjectBuilder(other).stage("of/two", {"two.txt": b"made there"})
+    assert pivot("push", "of/one", "-r", "near", cwd=project).code == 0
+    assert pivot("push", "of/two", "-r", "origin", cwd=other).code == 0
+    for source, target in ((project, other), (other, project)):
+        shutil.copytree(source / ".pivot/stages", target / ".pivot/stages", dirs_exist_ok=True)
+
+    for root in (project, other):
+        pulled = pivot("pull", cwd=root)
+        told = json.loads(pivot("status", "--online", "--json", cwd=root).out)
+        checked = pivot("push", "--check", "-r", "near", "-r", "origin", cwd=root)
+        assert pulled.code == 0, pulled
+        assert (root / "one.txt").read_bytes() == b"made here"
+        assert (root / "two.txt").read_bytes() == b"made there"
+        everywhere = {
+            (o["workspace"], o["cache"], o["remote"]) for s in told["stages"] for o in s["outputs"]
+        }
+        assert everywhere == {("same", "there", "there")}
+        assert checked.code == 3, checked  # each remote lacks what the other has
+        assert "one.txt: object" in checked.err
+        assert "two.txt: object" in checked.err
+    assert pivot("push", "-r", "near", "-r", "origin", cwd=other).code == 0
+    assert pivot("push", "--check", "-r", "near", "-r", "origin", cwd=project).code == 0
 
 
 @pytest.mark.parametrize("word", ["doctor", "gc"])
