@@ -54,9 +54,11 @@ def list_keys(config: Config) -> Iterator[Candidate]:
 
 def list_values(config: Config, key: str) -> Iterator[Candidate]:
     """Offer what the configuration *key* can be set to, where that is one of a few words."""
-    if key == "default_remote":
+    flags = ("read_only", "anonymous", "requester_pays")
+    is_flag = key.startswith("remote_options.") and key.endswith(flags)
+    if key in {"default_remote", "read_remotes"}:
         yield from list_remotes(config)
-    elif key in KEYS and isinstance(KEYS[key].default, bool):
+    elif is_flag or (key in KEYS and isinstance(KEYS[key].default, bool)):
         yield from (Candidate("true"), Candidate("false"))
     words = {"integrity": Integrity, "cache.checkout_mode": Link}
     yield from (Candidate(str(word)) for word in words.get(key, ()))

@@ -51,7 +51,7 @@ _COLOURS = {
 @click.command(epilog=EXIT_CODES)
 @click.argument("stages", nargs=-1, shell_complete=complete_stages)
 @click.option("--status", "states", is_flag=True, help="Mark each stage with its state.")
-@click.option("--online", is_flag=True, help="Like --status, and ask the default remote too.")
+@click.option("--online", is_flag=True, help="Like --status, and ask the remote too.")
 @click.option(
     "-r",
     "--remote",

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     help="Write a page for a browser: one file, which loads nothing.",
 )
 @click.option("-f", "--force", is_flag=True, help="Write over FILE.")
-@click.option("--online", is_flag=True, help="Ask the default remote for every object.")
+@click.option("--online", is_flag=True, help="Ask the remote for every object.")
 @click.option(
     "-r",
     "--remote",

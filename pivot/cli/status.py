@@ -38,7 +38,9 @@ from pivot.verify import Scope
     shell_complete=complete_remotes,
     help="Ask this remote what it has. Given again: each object of the first that has it.",
 )
-@click.option("--online", is_flag=True, help="Ask the default remote what it has.")
+@click.option(
+    "--online", is_flag=True, help="Ask the default remote, or read_remotes, what it has."
+)
 @click.option("--outputs", is_flag=True, help="List every output, and not only those that differ.")
 @click.option(
     "-s",

@@ -79,6 +79,8 @@ def _offered(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Path], list[str]
         ("pivot config get remotes.", ["remotes.", "remotes.nas", "remotes.origin"]),
         ("pivot config set remote_options.nas.e", ["remote_options.nas.endpoint"]),
         ("pivot config set default_remote n", ["nas"]),
+        ("pivot config set read_remotes n", ["nas"]),
+        ("pivot config set remote_options.nas.read_only t", ["true"]),
         ("pivot config set integrity r", ["require"]),
         ("pivot config set cache.checkout_mode h", ["hardlink"]),
         ("pivot pull --checkout-mode s", ["symlink"]),
