@@ -180,7 +180,8 @@ def _sources(
     """Say how much of *held* each remote of a chain has; nothing for a remote by itself."""
     sizes: dict[str, list[int]] = {link.name: [] for link in settings.chain}
     for digest, size in held.items() if sizes else ():
-        sizes[holder(store, digest)].append(size or 0)
+        if (name := holder(store, digest)) in sizes:  # else another look of this run had asked
+            sizes[name].append(size or 0)
     return tuple(
         Source(link.name, link.url, len(sizes[link.name]), sum(sizes[link.name]))
         for link in settings.chain

@@ -21,7 +21,7 @@ _ELSEWHERE = frozenset(
     f"GIT_{name}"
     for name in (
         *("DIR", "WORK_TREE", "INDEX_FILE", "PREFIX", "COMMON_DIR", "NAMESPACE"),
-        *("OBJECT_DIRECTORY", "ALTERNATE_OBJECT_DIRECTORIES", "SHALLOW_FILE"),
+        *("OBJECT_DIRECTORY", "SHALLOW_FILE"),
         *("LITERAL_PATHSPECS", "GLOB_PATHSPECS", "NOGLOB_PATHSPECS", "ICASE_PATHSPECS"),
     )
 )
@@ -281,14 +281,25 @@ def check_own_repository(root: Path) -> None:
 
     It passes over a damaged one, and goes on with what is around it.
     """
-    nearest = _repository_of(root)
-    told = ask(root, "cannot find its repository", "rev-parse", "--show-toplevel")
+    nearest = _repository_of(root.resolve())
+    told = ask(root, "cannot find its repository", "rev-parse", "--absolute-git-dir")
     found = told.text.removesuffix("\n")
-    if nearest is None or os.path.realpath(nearest) != os.path.realpath(found):
+    if nearest is None or _git_directory(nearest / ".git") != os.path.realpath(found):
         raise PivotError(
-            f"git takes {found} for the repository of {root}, and not {nearest}",
+            f"git takes {found} for the repository of {root}, and not {nearest}/.git",
             hint=f"is {nearest}/.git damaged? 'git -C {nearest} status' has to work",
         )
+
+
+def _git_directory(path: Path) -> str:
+    """Say where git keeps what `.git` at *path* is, or leads to; empty for what is neither."""
+    if path.is_dir():
+        return os.path.realpath(path)
+    try:
+        told = path.read_text(errors="surrogateescape").strip()
+    except OSError:
+        return ""
+    return os.path.realpath(path.parent / told.removeprefix("gitdir: "))
 
 
 def _repository_of(root: Path) -> Path | None:

@@ -29,6 +29,7 @@ class _Counting(Meter):
         self.passed = 0
         self.finished = 0
         self._lock = threading.Lock()
+        self._telling = threading.Lock()  # which may last: nobody who counts is to wait for it
 
     @contextlib.contextmanager
     def asking(self, url: str) -> Iterator[None]:
@@ -49,7 +50,7 @@ class _Counting(Meter):
             answered.set()
 
     def _say(self, text: str) -> None:
-        with self._lock:  # a line of another thread is not to come in between
+        with self._telling:  # a line of another thread is not to come in between
             self._stream.write(f"{text}\n")
             self._stream.flush()
 

@@ -35,6 +35,18 @@ def read_chain(config: Config, names: str | None = None) -> RemoteSettings:
     return RemoteSettings(names, ", ".join(link.url for link in links), chain=links)
 
 
+def examined(config: Config, name: str | None = None) -> RemoteSettings:
+    """Choose which remote `doctor` examines: *name*, else the default, else the first to read from.
+
+    Raises `UsageError` for one that there is not.
+    """
+    settled = config.get("default_remote")[0] or not config.get("read_remotes")[0]
+    if name is not None or settled:
+        return config.remote(name)
+    found = read_chain(config)
+    return found.chain[0] if found.chain else found
+
+
 def destinations(config: Config, names: str | None = None) -> tuple[RemoteSettings, ...]:
     """Choose what to push to: each of *names*, see `read_chain`, or the default.
 

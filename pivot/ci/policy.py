@@ -9,7 +9,7 @@ from pivot.ci.told import Status
 from pivot.config import Config
 from pivot.errors import ExitCode, RemoteDenied
 from pivot.keys import Level
-from pivot.remote_choice import destinations, read_chain
+from pivot.remote_choice import destinations, examined, read_chain
 from pivot.report import OnMiss
 from pivot.results import exit_code
 
@@ -79,7 +79,7 @@ def _remotes(config: Config, inputs: Inputs) -> tuple[RemoteSettings, ...]:
         case "push":
             return destinations(config, inputs.remote)
         case "doctor":
-            return (config.remote(inputs.remote),)
+            return (examined(config, inputs.remote),)
     found = read_chain(config, inputs.remote)
     return found.chain or (found,)
 

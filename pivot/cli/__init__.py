@@ -123,9 +123,14 @@ def main() -> NoReturn:
         code = run(sys.argv[1:])
         sys.stdout.flush()
     except KeyboardInterrupt as stop:
-        code = _show_end(stop)
-        sys.stdout.flush()
-        os._exit(code)  # transfers that are still under way are not waited for
+        code = ExitCode.TIMED_OUT if isinstance(stop, TimedOut) else ExitCode.INTERRUPTED
+        try:
+            _show_end(stop, code)
+            sys.stdout.flush()
+        except OSError:  # who was to read it may have ended, too
+            pass
+        finally:
+            os._exit(code)  # transfers that are still under way are not waited for
     sys.exit(int(code))
 
 
@@ -140,17 +145,14 @@ def _asked(arguments: Sequence[str]) -> tuple[str, bool]:
     return command, "--json" in arguments
 
 
-def _show_end(stop: KeyboardInterrupt) -> ExitCode:
+def _show_end(stop: KeyboardInterrupt, code: ExitCode) -> None:
     """Say that the command was interrupted, or was too slow."""
-    code, said = ExitCode.INTERRUPTED, "Interrupted"
-    if isinstance(stop, TimedOut):
-        code, said = ExitCode.TIMED_OUT, f"Timed out after {stop.seconds} s"
+    said = f"Timed out after {stop.seconds} s" if isinstance(stop, TimedOut) else "Interrupted"
     click.echo(f"{said}. The same command again completes.", err=True)
     command, as_json = _asked(sys.argv[1:])
     if as_json:
         for line in report_error(command, Ended(said, code), as_json=True).out:
             click.echo(line)
-    return code
 
 
 def _show_error(

@@ -18,10 +18,10 @@ from pivot.doctor.checks import (
 )
 from pivot.doctor.folder import Folder
 from pivot.doctor.local import check_cache, check_configuration, check_links, check_remote
-from pivot.errors import PivotError, UsageError, local_error
+from pivot.errors import PivotError, local_error
 from pivot.frozen import frozen
 from pivot.project import find_project
-from pivot.remote_choice import read_chain
+from pivot.remote_choice import examined
 from pivot.remote_url import FolderUrl
 
 if TYPE_CHECKING:
@@ -149,19 +149,9 @@ class _Here:
         return check_configuration(self.project, self.config, self._patient.environment)
 
     def _find_remote(self) -> Check:
-        self.settings = self._choose_remote()
+        self.settings = examined(self.config, self._remote)
         check, self.url = check_remote(self.config, self.settings, asked=self._remote is not None)
         return check
-
-    def _choose_remote(self) -> RemoteSettings:
-        """Take the one that was asked for, else the default, else the first that is read from."""
-        try:
-            return self.config.remote(self._remote)
-        except UsageError:
-            chain = read_chain(self.config).chain if self._remote is None else ()
-            if not chain:
-                raise
-            return chain[0]
 
 
 def _open(patient: Patient, settings: RemoteSettings, url: RemoteUrl, config: Config) -> _Asked:

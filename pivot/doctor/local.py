@@ -133,7 +133,8 @@ def check_remote(config: Config, remote: RemoteSettings, *, asked: bool) -> tupl
     """
     url = parse_remote_url(remote.url)
     default = config.get("default_remote")[0] == remote.name
-    why = "as asked" if asked else "the default" if default else "the only one"
+    chosen = "the first that is read from" if config.get("read_remotes")[0] else "the only one"
+    why = "as asked" if asked else "the default" if default else chosen
     doubts = [*config.doubts(remote), *_doubts(url)]
     if doubts:
         return Check("remote", State.WARNING, "; ".join(doubts), _cure(doubts)), url

@@ -29,11 +29,15 @@ _FSCK = "'git fsck' tells what the repository lacks"
 
 
 class Document(NamedTuple):
-    """A lock or `.pvt` file that git has, by its path from the project, and where it is from."""
+    """A lock or `.pvt` file that git has, by its path from the project, and where it is from.
+
+    Those that are not the project's *own* have their paths from the top of the repository.
+    """
 
     path: str
     blob: str
     commit: str
+    own: bool = True
 
 
 def is_document(path: str) -> bool:
@@ -53,7 +57,6 @@ def list_documents(
     that it did not.
     """
     found: dict[tuple[str, str], str] = {}
-    inside = path_inside(root)
     chosen = set(commits)
     whole = list(trees)
     changes: list[str] = []
@@ -67,7 +70,7 @@ def list_documents(
         ask(root, "cannot read its history", *words, *scope, given=given, hint=_FSCK).text
     ):
         if mode.startswith("100") and is_document(path):
-            found.setdefault((seen_from(inside, path), blob), commit)
+            found.setdefault((path, blob), commit)
     for commit in whole:
         what = f"cannot list {commit[:12]}"
         listed = ask(root, what, "ls-tree", "-rz", "--full-tree", commit, hint=_FSCK).text
@@ -75,15 +78,15 @@ def list_documents(
             about, _, path = entry.partition("\t")
             mode, _, blob = about.split(" ")
             if mode.startswith("100") and is_document(path):
-                found.setdefault((seen_from(inside, path), blob), commit)
-    return [Document(path, blob, commit) for (path, blob), commit in found.items()]
+                found.setdefault((path, blob), commit)
+    inside = path_inside(root)
+    return [document_at(inside, path, blob, commit) for (path, blob), commit in found.items()]
 
 
-def seen_from(inside: str, path: str) -> str:
-    """Turn the *path* of a document in the repository into one from the project, *inside* of it."""
-    if inside and path.startswith(f"{inside}/"):
-        return path[len(inside) + 1 :]
-    return _STAGES + path.rpartition(_STAGES)[2] if path.endswith(".lock") else path
+def document_at(inside: str, path: str, blob: str, commit: str = "") -> Document:
+    """Make the document at *path* of a repository, which has the project *inside* of it."""
+    above = f"{inside}/" if inside else ""
+    return Document(path.removeprefix(above), blob, commit, own=path.startswith(above))
 
 
 def _parents(root: Path, commits: Collection[str]) -> list[str]:
@@ -109,11 +112,12 @@ def _raw(text: str) -> Iterator[tuple[str, str, str, str]]:
 
 
 def read_outputs(
-    root: Path, documents: Sequence[Document], unreadable: list[str] | None
+    root: Path, documents: Sequence[Document], unreadable: list[str], *, strict: bool = False
 ) -> Iterator[Output]:
     """Read what *documents* refer to; those that cannot be read are told to *unreadable*.
 
-    Where that is `None` they raise `InvalidDocument`; `PivotError` when git cannot give them.
+    If it is to be *strict*, the project's own raise `InvalidDocument` instead; `PivotError` when
+    git cannot give them.
     """
     blobs = list(dict.fromkeys(document.blob for document in documents))
     contents = _contents(root, blobs)
@@ -126,7 +130,7 @@ def read_outputs(
                 yield from parse_outputs(document.path, data)
             except PivotError as error:
                 where = _where(root, document)
-                if unreadable is None:
+                if strict and document.own:
                     raise InvalidDocument(
                         f"{where}: {document.path}",
                         [error.message.removeprefix(f"{document.path}: ")],

@@ -6,6 +6,7 @@ The trash is a directory `trash/<receipt>/` that has the objects of one run by t
 from __future__ import annotations
 
 import re
+import secrets
 from typing import TYPE_CHECKING, Protocol
 
 from pivot.frozen import frozen
@@ -19,8 +20,6 @@ LIVE = ""
 
 TRASH = "trash"
 CLAIM = "pivot-gc.json"
-CLOCK = f"{TRASH}/clock"
-"""A file that is there for a moment, to see what time it is by the place's clock."""
 
 _ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 
@@ -99,6 +98,11 @@ def is_receipt(text: str) -> bool:
 def name_on(shelf: str, digest: Digest) -> str:
     """Name an object on a shelf, below the root of a place."""
     return f"{TRASH}/{shelf}/{object_name(digest)}" if shelf else object_name(digest)
+
+
+def clock_name() -> str:
+    """Name a file that is there for a moment, to see what time it is by the place's clock."""
+    return f"{TRASH}/clock-{secrets.token_hex(4)}"
 
 
 def receipt_name(receipt: str) -> str:

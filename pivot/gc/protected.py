@@ -74,14 +74,17 @@ def check_rules(project: Project, rules: Rules, *, shared: bool) -> None:
     if rules.workspace_only:
         if shared:
             raise UsageError(
-                "--workspace-only is for the local cache: what others need is in git",
+                "--workspace-only is for a cache of this workspace alone: what others need, who "
+                "use the place as well, is in git",
                 hint="run it where the repository is",
             )
         return
     if not is_in_repository(project.root):
         raise UsageError(
             f"{project.root} is not in a git repository, so nobody knows what else is needed",
-            hint="--workspace-only keeps what this workspace refers to, and nothing else",
+            hint="run it in a clone"
+            if shared
+            else "--workspace-only keeps what this workspace refers to, and nothing else",
         )
     check_own_repository(project.root)
     if is_shallow(project.root) and (shared or not rules.shallow):
@@ -122,16 +125,18 @@ class Needs:
         worktrees = list_worktrees(root)
         tips += [Tip(f"worktree {tree.root}", tree.commit) for tree in worktrees if tree.commit]
         places = _places(root, worktrees)
-        tips += [tip for place in places for tip in list_put_aside(place)]
+        tips += [tip for tree in worktrees for tip in list_put_aside(tree.root)]
         commits = list_commits(root, tips, self._rules.commits)
         documents = list_documents(root, commits, [tip.commit for tip in tips if tip.is_tree])
-        unreadable: list[str] | None = [] if self._rules.skip_unreadable else None
-        found = set(_digests(read_outputs(root, documents, unreadable)))
+        unreadable: list[str] = []
+        strict = not self._rules.skip_unreadable
+        found = set(_digests(read_outputs(root, documents, unreadable, strict=strict)))
         for place, commit in places.items():
             found |= self._read_workspace(place)
-            found |= _digests(read_outputs(place, list_staged(place, commit), unreadable))
+            staged = list_staged(place, commit)
+            found |= _digests(read_outputs(place, staged, unreadable, strict=strict))
         self._commits = frozenset(commits)
-        self.warnings = tuple(f"taken for empty: {text}" for text in (unreadable or ())[:_SHOWN])
+        self.warnings = tuple(f"taken for empty: {text}" for text in unreadable[:_SHOWN])
         self.told = f"{len(tips)} ref(s), {len(self._commits)} commit(s), {len(places)} worktree(s)"
         return frozenset(found)
 

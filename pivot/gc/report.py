@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _PATHS = 2
 _DAY = 24 * 3600
+_HOUR = 3600
 MIN_AGE = {False: _DAY, True: 14 * _DAY}
 """Seconds that objects of the cache, and of a remote, stay in any case, by default."""
 
@@ -103,11 +104,18 @@ def _empty_lines(done: Cleanup) -> list[str]:
         lines.append(f"Deleted {_say(Count.of(done.gone))} from the trash of {where}, for good")
         lines += _back(f"Brought {_say(Count.of(done.back))} back", done.back)
     if plan.young.objects:
-        lines.append(f"Kept: {_say(plan.young)}, in the trash for less than {_age(done.min_age)}")
+        lines.append(f"Kept: {_say(plan.young)}, in the trash for less than {_least(done)}")
     if done.dry_run and (plan.out or plan.back):
         command = _command(done, "--empty-trash", "--yes")
         lines.append(f"Nothing was changed. To do it: {command}")
     return lines
+
+
+def _least(done: Cleanup) -> str:
+    """Say how long an object has to be in the trash; one that is in use, for an hour."""
+    if not done.min_age:
+        return "an hour, and in use"
+    return _age(done.min_age) + (", or an hour and in use" if done.min_age < _HOUR else "")
 
 
 def _undo_lines(done: Cleanup) -> list[str]:

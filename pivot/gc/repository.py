@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pivot.errors import PivotError
 from pivot.frozen import frozen
-from pivot.gc.past import Document, is_document, seen_from
-from pivot.git import ask, has_commit
+from pivot.gc.past import Document, document_at, is_document
+from pivot.git import ask, has_commit, is_in_repository
 from pivot.refs import path_inside
 
 if TYPE_CHECKING:
@@ -122,9 +122,7 @@ def list_staged(root: Path, commit: str) -> list[Document]:
     index = {(entry.partition("\t")[2], entry.split(" ")[1]) for entry in staged if entry}
     head = {(entry.partition("\t")[2], entry.split()[2]) for entry in held if entry}
     return [
-        Document(seen_from(inside, path), blob, "")
-        for path, blob in sorted(index - head)
-        if is_document(path)
+        document_at(inside, path, blob) for path, blob in sorted(index - head) if is_document(path)
     ]
 
 
@@ -205,9 +203,9 @@ def first_commits(root: Path) -> frozenset[str]:
     What was merged into them does not count, nor what other remotes of git's have than origin, nor
     notes: that may be of other projects.
     """
-    if not has_commit(root):
+    if not is_in_repository(root):
         return frozenset()
     what = "cannot find its first commits"
-    ours = ("HEAD", "--branches", "--remotes=origin")
+    ours = (*(("HEAD",) if has_commit(root) else ()), "--branches", "--remotes=origin")
     words = ("rev-list", "--first-parent", "--max-parents=0", *ours)
     return frozenset(ask(root, what, *words).text.split())

@@ -12,7 +12,7 @@ from pivot.errors import ExitCode, PivotError, UsageError
 from pivot.gc.claims import check_claim, make_claim
 from pivot.gc.documents import Entry, Receipt, new_receipt, parse_receipt, render_receipt
 from pivot.gc.local import prune, quiet
-from pivot.gc.place import CLOCK, LIVE, is_receipt, receipt_name
+from pivot.gc.place import LIVE, clock_name, is_receipt, receipt_name
 from pivot.gc.places import is_shared, open_place
 from pivot.gc.plan import Count, check_clock, plan_back, plan_emptying, plan_out
 from pivot.gc.protected import Needs, Rules, check_rules
@@ -105,8 +105,9 @@ def empty_trash(
         if not yes:
             return done
         if plan.out:
-            there = place.write_note(CLOCK, b"")
-            place.delete_note(CLOCK)
+            clock = clock_name()
+            there = place.write_note(clock, b"")
+            place.delete_note(clock)
             check_clock(now, there, place.url)
         back, problems = _bring_back(session, place, plan.back, paths)
         gone: list[Found | Trashed] = []

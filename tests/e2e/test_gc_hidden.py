@@ -131,6 +131,34 @@ def test_a_file_that_is_a_link_to_an_object_keeps_it(place: Place) -> None:
     assert digests(place.gc(*NOW)["plan"]["out"]) == {new}
 
 
+def test_a_broken_document_of_a_neighbour_is_a_warning_and_one_of_ours_ends_it(
+    place: Place,
+) -> None:
+    ours = place.root / "tool ü"
+    (ours / ".pivot/stages").mkdir(parents=True)
+    (ours / ".pivot/stages/a.lock").write_text(
+        (place.root / ".pivot/stages/make/a.lock").read_text()
+    )
+    (place.root / ".pivot/stages/make/a.lock").write_text("<<<<<<< ours\n")
+    (place.root / ".gitignore").write_text("cache\n")
+    place.commit()
+    shutil.rmtree(place.root / ".pivot")
+
+    beside = place.gc(*NOW, cwd=ours)
+    (ours / ".pivot/stages/a.lock").write_text("<<<<<<< ours\n")
+    place.git("add", "tool ü")
+    staged = place.pivot("gc", *NOW, cwd=ours)
+
+    assert "make/a.lock" in beside["warnings"][0]
+    assert_sentence(staged, 8, ".pivot/stages/a.lock")
+
+
+def test_a_worktree_that_the_repository_names_is_its_own(place: Place, tmp_path: Path) -> None:
+    place.git("config", "core.worktree", str(place.root))
+
+    assert place.gc(*NOW)["plan"]["out"] == []
+
+
 class TestOfSeveralClones:
     """Who shares a place with others cleans up by the rules of a remote."""
 
@@ -166,7 +194,7 @@ class TestOfSeveralClones:
         done = one.pivot("gc", *NOW, "--commits", "1")
 
         assert_sentence(unclaimed, 2, "other projects may keep objects there")
-        assert_sentence(alone, 2, "for the local cache")
+        assert_sentence(alone, 2, "for a cache of this workspace alone")
         assert "1 object(s) (5 B) younger than 14 days" in usual.out, usual
         assert_sentence(behind, 1, "does not have refs/heads/more of origin")
         assert f"({OLDER})" in done.out
@@ -176,8 +204,10 @@ class TestOfSeveralClones:
     def test_what_began_elsewhere_and_was_fetched_or_merged_makes_no_claim(
         self, clones: tuple[Place, Place], tmp_path: Path, start: Start
     ) -> None:
-        one, _ = clones
+        one, two = clones
         assert one.pivot("gc", "-r", "--claim").code == 0
+        two.git("checkout", "--quiet", "--orphan", "new")
+        unborn = two.pivot("gc", "-r", cwd=two.root)
         (tmp_path / "another").mkdir()
         other = make_place(tmp_path / "another", start)
         (other.root / ".pivot/config.yaml").write_text(
@@ -193,6 +223,7 @@ class TestOfSeveralClones:
         other.git("merge", "--quiet", *how, "upstream/main")
         merged = other.pivot("gc", "-r", *NOW)
 
+        assert unborn.code == 0, unborn
         for done in (fetched, merged):
             assert_sentence(done, 2, "another project keeps objects there")
 

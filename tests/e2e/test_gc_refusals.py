@@ -83,7 +83,7 @@ def test_where_history_is_not_known_it_has_to_be_told_so(place: Place, tmp_path:
     sentence(place.pivot("gc", cwd=clone), 2, "shallow", "git fetch --unshallow")
     sentence(place.pivot("gc", "-r", "--shallow", cwd=clone), 2, "git fetch --unshallow")
     sentence(place.pivot("gc", cwd=plain), 2, "not in a git repository", "--workspace-only")
-    sentence(place.pivot("gc", "-r", "--workspace-only"), 2, "for the local cache")
+    sentence(place.pivot("gc", "-r", "--workspace-only"), 2, "for a cache of this workspace alone")
 
     assert place.gc("--shallow", cwd=clone)["plan"]["out"] == []
     done = place.gc("--workspace-only", *NOW, "--yes", cwd=plain)

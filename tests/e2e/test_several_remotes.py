@@ -173,6 +173,26 @@ def test_what_only_looks_reads_the_same_chain(
         assert done.err.count("Warning: remote 'dead' could not be asked: ") == 1
 
 
+@pytest.mark.parametrize("word", ["status", "report"])
+def test_what_is_nowhere_here_and_on_one_of_two_is_told_to_be_there(
+    word: str, project: Path, pivot: Command, tmp_path: Path
+) -> None:
+    (project / "in.csv").write_text("a,b\n")
+    assert pivot("track", "in.csv", cwd=project).code == 0
+    (project / "pivot.yaml").write_text(
+        "stages:\n  sort: {cmd: sort in.csv > sorted.csv, deps: [in.csv], outs: [sorted.csv]}\n"
+    )
+    assert pivot("repro", cwd=project).code == 0
+    assert pivot("push", "-r", "origin", cwd=project).code == 0
+    clone = without_cache(project, tmp_path / "clone")
+    shutil.copy(project / "pivot.yaml", clone)
+
+    done = pivot(word, "-r", "near", "-r", "origin", "--json", cwd=clone)
+
+    assert done.code == 0, done
+    assert {stage["state"] for stage in json.loads(done.out)["stages"]} <= {"hit", "unknown"}
+
+
 def test_two_clones_meet_by_two_remotes(project: Path, pivot: Command, tmp_path: Path) -> None:
     assert pivot("push", cwd=project).code == 0
     assert pivot("config", "set", "read_remotes", "near,origin", cwd=project).code == 0
@@ -229,9 +249,15 @@ def test_the_doctor_examines_what_is_read_where_there_is_no_default(
     (project / ".pivot/config.yaml").write_text(f"{text}read_remotes: near,origin\n")
 
     done = pivot("doctor", cwd=project)
+    assert pivot("config", "set", "read_remotes", "near", cwd=project).code == 0
+    alone = pivot("doctor", cwd=project)
+    assert pivot("config", "set", "default_remote", "typo", cwd=project).code == 0
+    wrong = pivot("doctor", cwd=project)
 
-    assert done.code == 0, done
-    assert "near" in done.out
+    for each in (done, alone):
+        assert each.code == 0, each
+        assert "'near' (the first that is read from" in each.out
+    assert wrong.code == 2, wrong
 
 
 def test_a_refusal_falls_through_and_is_told(
