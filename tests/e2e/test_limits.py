@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -61,6 +63,26 @@ def test_what_takes_too_long_says_so_in_json_as_well(
     assert [(each["message"], each["code"]) for each in told["problems"]] == [
         ("Timed out after 1 s", 124)
     ]
+
+
+def test_who_was_to_read_the_json_may_be_gone(
+    clone: Path, pivot: Command, server: S3Server
+) -> None:
+    with through(server, pivot) as (proxy, command):
+        proxy.stall = True
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pivot", "pull", "--timeout", "1s", "--json"],
+            cwd=clone,
+            env=command.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        process.stdout.close()
+        _, said = process.communicate()
+
+    assert process.returncode == 124
+    assert said.splitlines()[-1] == b"Timed out after 1 s. The same command again completes."
 
 
 def test_what_is_done_in_time_is_not_disturbed(clone: Path, pivot: Command) -> None:
