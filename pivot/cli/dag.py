@@ -13,11 +13,10 @@ from pivot.changes import last_changes
 from pivot.cli.options import (
     EXIT_CODES,
     Common,
-    chained,
     common_options,
-    complete_remotes,
     complete_stages,
     json_option,
+    remotes_option,
 )
 from pivot.dot import draw_dot
 from pivot.errors import ExitCode, UsageError
@@ -52,14 +51,8 @@ _COLOURS = {
 @click.argument("stages", nargs=-1, shell_complete=complete_stages)
 @click.option("--status", "states", is_flag=True, help="Mark each stage with its state.")
 @click.option("--online", is_flag=True, help="Like --status, and ask the remote too.")
-@click.option(
-    "-r",
-    "--remote",
-    metavar="NAME",
-    multiple=True,
-    callback=chained,
-    shell_complete=complete_remotes,
-    help="Like --online, with this remote. Given again: each object of the first that has it.",
+@remotes_option(
+    "Like --online, with this remote. Given again: each object of the first that has it."
 )
 @click.option("--mermaid", is_flag=True, help="Print a Mermaid flowchart.")
 @click.option("--dot", is_flag=True, help="Print a graph for Graphviz.")

@@ -176,6 +176,19 @@ def chained(ctx: click.Context, param: click.Parameter, names: tuple[str, ...]) 
     return ",".join(names) if names else None
 
 
+def remotes_option(what: str) -> Callable[[Command], Command]:
+    """Give a command --remote, which may be given again; its help says *what* it does."""
+    return click.option(
+        "-r",
+        "--remote",
+        metavar="NAME",
+        multiple=True,
+        callback=chained,
+        shell_complete=complete_remotes,
+        help=what,
+    )
+
+
 def one_alone(ctx: click.Context, param: click.Parameter, names: tuple[str, ...]) -> str | None:
     """Take the one remote that was named; raises `click.BadParameter` for several."""
     if len(names) > 1:

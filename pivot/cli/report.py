@@ -13,10 +13,9 @@ from pivot.changes import last_changes
 from pivot.cli.options import (
     EXIT_CODES,
     Common,
-    chained,
     common_options,
-    complete_remotes,
     json_option,
+    remotes_option,
 )
 from pivot.documents import write_atomically
 from pivot.errors import UsageError
@@ -39,14 +38,8 @@ if TYPE_CHECKING:
 )
 @click.option("-f", "--force", is_flag=True, help="Write over FILE.")
 @click.option("--online", is_flag=True, help="Ask the remote for every object.")
-@click.option(
-    "-r",
-    "--remote",
-    metavar="NAME",
-    multiple=True,
-    callback=chained,
-    shell_complete=complete_remotes,
-    help="Like --online, with this remote. Given again: each object of the first that has it.",
+@remotes_option(
+    "Like --online, with this remote. Given again: each object of the first that has it."
 )
 @click.option(
     "--commits",

@@ -11,12 +11,11 @@ import click
 from pivot.cli.options import (
     EXIT_CODES,
     Common,
-    chained,
     common_options,
-    complete_remotes,
     complete_stages,
     integrity_option,
     json_option,
+    remotes_option,
 )
 from pivot.errors import UsageError
 from pivot.pipeline.targets import Reach
@@ -58,15 +57,7 @@ All that they depend on is brought up to date as well. Without STAGES: all.
     is_flag=True,
     help="Leave on the remote what is there. With --pull, fetch what stages read that run.",
 )
-@click.option(
-    "-r",
-    "--remote",
-    metavar="NAME",
-    multiple=True,
-    callback=chained,
-    shell_complete=complete_remotes,
-    help="Which remote. Given again: each object of the first that has it.",
-)
+@remotes_option("Which remote. Given again: each object of the first that has it.")
 @integrity_option
 @json_option
 @common_options

@@ -15,6 +15,7 @@ from pivot.cli.options import (
     complete_remotes,
     json_option,
     quantity,
+    remotes_option,
     timeout_option,
 )
 from pivot.cli.transfer import ON_MISS, TARGETS, TARGETS_EPILOG, show
@@ -29,15 +30,7 @@ from pivot.verify import Scope
 
 @click.command(epilog=TARGETS_EPILOG)
 @TARGETS
-@click.option(
-    "-r",
-    "--remote",
-    metavar="NAME",
-    multiple=True,
-    callback=chained,
-    shell_complete=complete_remotes,
-    help="Ask this remote what it has. Given again: each object of the first that has it.",
-)
+@remotes_option("Ask this remote what it has. Given again: each object of the first that has it.")
 @click.option(
     "--online", is_flag=True, help="Ask the default remote, or read_remotes, what it has."
 )

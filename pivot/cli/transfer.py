@@ -11,14 +11,13 @@ from pivot.changes import last_changes
 from pivot.cli.options import (
     EXIT_CODES,
     Common,
-    chained,
     common_options,
-    complete_remotes,
     complete_revisions,
     complete_targets,
     integrity_option,
     json_option,
     quantity,
+    remotes_option,
     timeout_option,
 )
 from pivot.cli.scope import (
@@ -80,15 +79,9 @@ def remote_options(function: Command) -> Command:
         type=click.IntRange(min=1),
         help="Parallel transfers [default: remote.jobs].",
     )(function)
-    return click.option(
-        "-r",
-        "--remote",
-        metavar="NAME",
-        multiple=True,
-        callback=chained,
-        shell_complete=complete_remotes,
-        help="Use this remote instead of the default. Given again: read from the first that has "
-        "it, push to each.",
+    return remotes_option(
+        "Use this remote instead of the default. Given again: read from the first that has "
+        "it, push to each."
     )(function)
 
 
