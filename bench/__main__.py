@@ -35,7 +35,10 @@ _BEGIN, _END = "<!-- bench: written by make bench -->", "<!-- /bench -->"
 _MEMORY = Path("/dev/shm")
 _ALONE = ("pivot-remote",)
 _FAST = ("pivot-remote", "s5cmd", "rclone")
-_SLOW = {"DVC": "left out: more than 3 minutes, in which this server hashes the file for each part"}
+_SLOW = dict.fromkeys(
+    ("DVC", "aws s3", "boto3 script"),
+    "left out: minutes, since it asks for parts, and this server hashes the file for each",
+)
 _HEAD = """# Ours and others, side by side
 
 Written by `make bench`. Each tool runs in a process of its own, in turn with the others, on the
