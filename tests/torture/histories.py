@@ -398,7 +398,9 @@ class History:
         if commit not in self._commits:
             listed = self._git(root, "ls-tree", "-r", commit)
             blobs = [
-                line.split()[2] for line in listed.splitlines() if ".lock" in line or ".pvt" in line
+                line.split()[2]
+                for line in listed.splitlines()
+                if (".lock" in line or ".pvt" in line) and ".sha256" not in line
             ]
             found = [self._in_blob(root, blob) for blob in blobs]
             self._commits[commit] = frozenset().union(*found)
