@@ -20,8 +20,11 @@ _BLOCK = 1 << 18
 
 
 @contextlib.contextmanager
-def serving(directory: Path, *, tls: bool = False) -> Iterator[S3Server]:
-    """Serve buckets as folders below *directory*, which should be in memory."""
+def serving(directory: Path, *, tls: bool = False, hashes: bool = True) -> Iterator[S3Server]:
+    """Serve buckets as folders below *directory*, which should be in memory.
+
+    Without *hashes* no ETag is told, for which it reads a file at each request.
+    """
     (directory / "data").mkdir(parents=True)
     (port,) = free_ports(1)
     scheme, more, bundle = "http", [], None
@@ -49,6 +52,7 @@ def serving(directory: Path, *, tls: bool = False) -> Iterator[S3Server]:
         f"--auth-key={server.access_key},{server.secret_key}",
         "--vfs-cache-mode=off",
         "--dir-cache-time=1s",
+        *([] if hashes else ["--etag-hash="]),
         *more,
         str(directory / "data"),
     ]
