@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 
 from bench.measure import Cost
 
-_WIDTH, _ROW, _LEFT = 760, 22, 150
+_WIDTH, _ROW, _LEFT = 860, 22, 240
 
 
 @dataclass(frozen=True)
