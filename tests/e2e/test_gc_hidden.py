@@ -231,3 +231,34 @@ class TestOfSeveralClones:
 def _made(directory: Path) -> Path:
     directory.mkdir()
     return directory
+
+
+def test_a_clock_that_is_ahead_empties_no_trash(place: Place) -> None:
+    place.make("gone")
+    place.commit()
+    place.git("reset", "--quiet", "--hard", "HEAD~1")
+    receipt = place.gc(*NOW, "--yes")["receipt"]
+    assert receipt
+    done = subprocess.run(
+        [sys.executable, "-c", AHEAD, "gc", "--empty-trash", "--yes"],
+        cwd=place.root,
+        env=place.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1, done
+    assert "this machine's clock is 2880 minutes ahead" in done.stderr
+    assert list((place.root / ".pivot/cache/trash" / receipt).rglob("*"))
+    assert not list((place.root / ".pivot/cache/trash").glob("clock*"))
+
+
+AHEAD = """
+import time
+now = time.time
+time.time = lambda: now() + 2 * 86400
+from pivot.cli import main
+
+main()
+"""
