@@ -67,14 +67,19 @@ def pushed_to(config: Config, names: str | None = None) -> tuple[RemoteSettings,
 
 def check_writable(config: Config, remote: RemoteSettings) -> None:
     """Raise `UsageError` for a remote that is not to be written to."""
-    for option, is_so in (("read_only", remote.read_only), ("anonymous", remote.anonymous)):
-        if is_so:
-            key = f"remote_options.{remote.name}.{option}"
-            raise UsageError(
-                f"remote '{remote.name}' is {option.replace('_', '-')} "
-                f"({key}, {config.get(key)[1]} config): nothing is written to it",
-                hint="choose another one with -r NAME; 'pivot remote list' shows all",
-            )
+    if option := closed_by(remote):
+        key = f"remote_options.{remote.name}.{option}"
+        raise UsageError(
+            f"remote '{remote.name}' is {option.replace('_', '-')} "
+            f"({key}, {config.get(key)[1]} config): nothing is written to it",
+            hint="choose another one with -r NAME; 'pivot remote list' shows all",
+        )
+
+
+def closed_by(remote: RemoteSettings) -> str:
+    """Name the option for which nothing is written to *remote*; empty if it is written to."""
+    options = {"read_only": remote.read_only, "anonymous": remote.anonymous}
+    return next((option for option, is_set in options.items() if is_set), "")
 
 
 def _split(names: str | None) -> list[str]:

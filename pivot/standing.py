@@ -215,7 +215,7 @@ class _Scan:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Tell of remotes that were passed over."""
+        """Tell what asking the remote warned of, such as remotes that were passed over."""
         told = (text for supplies in self._supplies for text in supplies.warnings)
         return tuple(dict.fromkeys(told))
 

@@ -109,7 +109,7 @@ def status(
     documents = load_documents(session.project, dependencies=True)
     choice = choose(session, documents, targets)
     if detailed:
-        return _detailed(session, documents, choice, settings)
+        return _detailed(session, documents, choice, settings, eyes)
     with session.cache() as cache:
         try:
             found = look(session, documents, cache, choice, settings, eyes=eyes)
@@ -122,7 +122,11 @@ def status(
 
 
 def _detailed(
-    session: Session, documents: Documents, choice: Choice, settings: RemoteSettings | None
+    session: Session,
+    documents: Documents,
+    choice: Choice,
+    settings: RemoteSettings | None,
+    eyes: Observer | None,
 ) -> Status:
     """Ask remotes once for all that is referred to, then decide and look by their answers."""
     session = replace(session, answers=Answers())
@@ -138,9 +142,10 @@ def _detailed(
     error = asked[None].stopped if asked else None
     with session.cache() as cache:
         if settings is not None and error is not None:
-            here = look(session, documents, cache, choice, None, seek)
+            here = look(session, documents, cache, choice, None, seek, eyes=eyes)
             return _doubted(here, settings, error)
-        found = _told(look(session, documents, cache, choice, settings, seek), settings)
+        seen = look(session, documents, cache, choice, settings, seek, eyes=eyes)
+        found = _told(seen, settings)
     told = (text for part in asked.values() for text in part.warnings)
     return replace(found, warnings=tuple(dict.fromkeys((*found.warnings, *told))))
 

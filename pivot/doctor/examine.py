@@ -21,7 +21,7 @@ from pivot.doctor.local import check_cache, check_configuration, check_links, ch
 from pivot.errors import PivotError, local_error
 from pivot.frozen import frozen
 from pivot.project import find_project
-from pivot.remote_choice import examined
+from pivot.remote_choice import closed_by, examined
 from pivot.remote_url import FolderUrl
 
 if TYPE_CHECKING:
@@ -71,18 +71,13 @@ def doctor(patient: Patient, *, remote: str | None = None, read_only: bool = Fal
     url = here.url
     kind = Kind.FOLDER if isinstance(url, FolderUrl) else Kind.S3
     there = here if url is None else _open(patient, here.settings, url, here.config)
-    closed = "" if url is None else _why_closed(here.settings)
-    _ask(probes_there(kind), there, checks, patient.meter, unwritten or closed)
+    closed = "" if url is None else closed_by(here.settings)
+    if closed:
+        told = f"remote_options.{here.settings.name}.{closed}: nothing is written to it"
+        unwritten = unwritten or told
+    _ask(probes_there(kind), there, checks, patient.meter, unwritten)
     name, where = (here.settings.name, here.settings.url) if url else (remote or "", "")
     return Diagnosis(name, where, kind, tuple(checks), read_only=read_only, closed=bool(closed))
-
-
-def _why_closed(settings: RemoteSettings) -> str:
-    """Say why nothing is written to a remote, as no push would."""
-    for option, is_so in (("read_only", settings.read_only), ("anonymous", settings.anonymous)):
-        if is_so:
-            return f"remote_options.{settings.name}.{option}: nothing is written to it"
-    return ""
 
 
 def _ask(

@@ -295,7 +295,7 @@ class Run:
         self.watcher.note(text)
 
     def _warn(self) -> None:
-        """Tell of remotes that were passed over, each once."""
+        """Tell what asking and fetching warned of, each once."""
         for text in self.supplies.warnings:
             if text not in self.notes:
                 self._note(text)

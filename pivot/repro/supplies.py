@@ -24,7 +24,7 @@ class Supplies:
     """What the cache has of *references*, and what the remote has, which is asked once and late.
 
     Without *remote* nobody is asked. With *accept*, what is on the remote may stay there.
-    *warnings* tell of remotes that could not be asked where others could, each once.
+    *warnings* are what asking and fetching warned of, such as remotes that were passed over.
     """
 
     def __init__(

@@ -6,21 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.cleaning import NOW, Place, Start, digests, forking, make_place
+from tests.e2e.cleaning import NOW, Place, Start, digests, make_place
 from tests.e2e.weather import assert_sentence
 from tests.projects import digest, objects
-from tests.servers import S3Server
-
-
-@pytest.fixture(name="start", scope="module")
-def _start(server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    with forking(server, tmp_path_factory) as start:
-        yield start
 
 
 @pytest.fixture(name="place")

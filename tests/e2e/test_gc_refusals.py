@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Done
-from tests.e2e.cleaning import NOW, Place, Start, digests, forking, make_place
+from tests.e2e.cleaning import NOW, Place, Start, digests, make_place
 from tests.projects import ProjectBuilder, digest
-from tests.servers import S3Server
-
-
-@pytest.fixture(name="start", scope="module")
-def _start(server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    with forking(server, tmp_path_factory) as start:
-        yield start
 
 
 @pytest.fixture(name="place")

@@ -7,15 +7,14 @@ import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import jsonschema
 import pytest
 
-from pivot.schema import schema_text
 from tests import buckets
 from tests.conftest import Command
+from tests.e2e.chained import make_chained
+from tests.e2e.test_report import valid
 from tests.e2e.weather import (
     OBJECTS,
-    assert_sentence,
     make_project,
     through,
     without_cache,
@@ -23,33 +22,16 @@ from tests.e2e.weather import (
 from tests.projects import ProjectBuilder, digest
 from tests.servers import FaultProxy, S3Server, rclone
 from tests.servers.policy import Hangup, Refusal, Request
-from tests.servers.process import LOOPBACK, free_ports
+from tests.servers.process import LOOPBACK
 from tests.servers.proxy import ReverseProxy
 from tests.servers.seaweedfs import OPEN
 
 FIRST = b"first" * 2000
 
 
-def check(tree: object, schema: str) -> None:
-    """Hold what a command printed against its schema."""
-    jsonschema.validate(tree, json.loads(schema_text(schema)))
-
-
 @pytest.fixture(name="project")
 def _project(tmp_path: Path, bucket: str) -> Path:
-    """Make a project with remotes: origin, which has all; near, with nothing; dead; and away."""
-    root = make_project(tmp_path / "project", bucket)
-    (tmp_path / "near").mkdir()
-    (port,) = free_ports(1)
-    with open(root / ".pivot/config.yaml", "a", encoding="utf-8") as config:
-        config.write(
-            f"folders:\n  near: file://{tmp_path}/near\n  away: file://{tmp_path}/not-mounted\n"
-            f"remote_options:\n  dead:\n    endpoint: http://{LOOPBACK}:{port}\n"
-        )
-    text = (root / ".pivot/config.yaml").read_text()
-    text = text.replace("remotes:\n", "remotes:\n  dead: s3://nobody/p\n", 1)
-    (root / ".pivot/config.yaml").write_text(f"{text}default_remote: origin\n")
-    return root
+    return make_chained(tmp_path, bucket)
 
 
 def test_an_object_is_read_from_the_first_remote_that_has_it(
@@ -65,8 +47,7 @@ def test_an_object_is_read_from_the_first_remote_that_has_it(
 
     assert "'near': 1 object(s), 10.0 kB" in planned.out
     assert done.code == 0, done
-    tree = json.loads(done.out)
-    check(tree, "report")
+    tree = valid(done.out, "report")
     (transfer,) = tree["transfers"]
     assert transfer["remote"] == "near,origin"
     sources = {source["remote"]: source["objects"] for source in transfer["sources"]}
@@ -94,103 +75,6 @@ def test_who_cannot_be_asked_is_named_once_and_the_others_are_asked(
         "Read from the first that has it: away, dead, origin"
         in pivot("remote", "list", cwd=clone).out
     )
-
-
-def test_what_nobody_has_who_could_be_asked_is_not_called_missing(
-    project: Path, pivot: Command, tmp_path: Path
-) -> None:
-    clone = without_cache(project, tmp_path / "clone")
-    chain = ("-r", "near", "-r", "dead")
-
-    done = {name: pivot(name, *chain, cwd=clone) for name in ("pull", "verify")}
-    soft = pivot("fetch", *chain, "--on-miss", "ignore", cwd=clone)
-    stands = pivot("status", *chain, cwd=clone)
-    told = json.loads(pivot("status", *chain, "--json", cwd=clone).out)
-    deep = pivot("verify", *chain, "--deep", cwd=clone)
-    check = pivot("push", "--check", *chain, cwd=clone)
-    gone = pivot("pull", "-r", "near,origin", cwd=clone)
-    none = pivot("pull", "-r", "away,dead", cwd=clone)
-
-    assert check.code == 6, check  # a push would go to both
-    assert "is not on remote 'near'" in check.err
-    assert "s3://nobody/p: no connection" in check.err
-    for each in (*done.values(), soft, deep):
-        assert each.code == 6, each
-        assert "is not on remote 'near', and remote 'dead' could not be asked" in each.err
-    assert stands.code == 6, stands
-    assert "unknown" in stands.out
-    assert "missing" not in {stage["state"] for stage in told["stages"]}
-    assert {output["remote"] for stage in told["stages"] for output in stage["outputs"]} == {
-        "unknown"
-    }
-    assert stands.err.count("Warning: remote 'dead' could not be asked: ") == 1
-    assert [text.partition(":")[0] for text in told["warnings"]] == [
-        "remote 'dead' could not be asked"
-    ]
-    assert gone.code == 3, gone
-    assert "is not on remote 'near,origin'" in gone.err
-    assert none.code == 6, none
-    assert "no remote could be asked: 'away': " in none.err
-
-
-def test_a_check_asks_where_a_push_would_go(project: Path, pivot: Command) -> None:
-    assert pivot("push", "-r", "near", cwd=project).code == 0
-    assert pivot("config", "set", "read_remotes", "near,origin", cwd=project).code == 0
-
-    read = pivot("verify", cwd=project)
-    usual = pivot("push", "--check", cwd=project)
-    near = pivot("push", "--check", "-r", "near", cwd=project)
-    both = pivot("push", "--check", "-r", "near", "-r", "origin", cwd=project)
-    assert pivot("push", cwd=project).code == 0
-    after = pivot("push", "--check", "-r", "near", "-r", "origin", cwd=project)
-
-    assert (read.code, near.code, after.code) == (0, 0, 0)
-    for each in (usual, both):
-        assert_sentence(each, 3, "is not on remote 'origin'")
-    assert after.out.count(f"{OBJECTS} of {OBJECTS} object(s) are there") == 2
-
-
-def test_what_only_looks_reads_the_same_chain(
-    project: Path, pivot: Command, tmp_path: Path
-) -> None:
-    assert pivot("push", "-r", "near", cwd=project).code == 0
-    assert pivot("config", "set", "read_remotes", "dead,near", cwd=project).code == 0
-
-    clone = without_cache(project, tmp_path / "clone")
-    dag = pivot("dag", "--online", cwd=clone)
-    report = pivot("report", "--online", "--json", cwd=project)
-    named = pivot("report", "-r", "dead", "-r", "near", cwd=project)
-    told = json.loads(report.out)
-
-    check(told, "inventory")
-    assert told["remote"] == "dead,near"
-    assert told["places"]["remote"]["there"]["count"] == OBJECTS
-    assert [text.partition(":")[0] for text in told["warnings"]] == [
-        "remote 'dead' could not be asked"
-    ]
-    for done in (dag, named):
-        assert done.code == 0, done
-        assert done.err.count("Warning: remote 'dead' could not be asked: ") == 1
-
-
-@pytest.mark.parametrize("word", ["status", "report"])
-def test_what_is_nowhere_here_and_on_one_of_two_is_told_to_be_there(
-    word: str, project: Path, pivot: Command, tmp_path: Path
-) -> None:
-    (project / "in.csv").write_text("a,b\n")
-    assert pivot("track", "in.csv", cwd=project).code == 0
-    (project / "pivot.yaml").write_text(
-        "stages:\n  sort: {cmd: sort in.csv > sorted.csv, deps: [in.csv], outs: [sorted.csv]}\n"
-    )
-    assert pivot("repro", cwd=project).code == 0
-    assert pivot("push", "-r", "origin", cwd=project).code == 0
-    clone = without_cache(project, tmp_path / "clone")
-    shutil.copy(project / "pivot.yaml", clone)
-
-    done = pivot(word, "-r", "near", "-r", "origin", "--json", cwd=clone)
-
-    assert done.code == 0, done
-    assert {stage["state"] for stage in json.loads(done.out)["stages"]} <= {"hit", "unknown"}
 
 
 def test_two_clones_meet_by_two_remotes(project: Path, pivot: Command, tmp_path: Path) -> None:
@@ -222,44 +106,6 @@ def test_two_clones_meet_by_two_remotes(project: Path, pivot: Command, tmp_path:
     assert pivot("push", "--check", "-r", "near", "-r", "origin", cwd=project).code == 0
 
 
-@pytest.mark.parametrize("word", ["doctor", "gc"])
-def test_what_takes_one_remote_refuses_two(word: str, project: Path, pivot: Command) -> None:
-    assert_sentence(pivot(word, "-r", "near", "-r", "origin", cwd=project), 2, "one remote")
-
-
-def test_the_doctor_writes_to_no_remote_that_is_closed(
-    project: Path, pivot: Command, server: S3Server
-) -> None:
-    assert pivot("push", cwd=project).code == 0
-    with through(server, pivot) as (proxy, command):
-        command("config", "set", "remote_options.origin.read_only", "true", cwd=project)
-        done = command("doctor", "--json", cwd=project)
-        methods = {method for method, _ in proxy.requests}
-    told = json.loads(done.out)
-
-    assert done.code == 0, done
-    assert not methods & {"PUT", "DELETE"}
-    assert (told["pull"], told["push"]) == ("yes", "no")
-
-
-def test_the_doctor_examines_what_is_read_where_there_is_no_default(
-    project: Path, pivot: Command
-) -> None:
-    text = (project / ".pivot/config.yaml").read_text().replace("default_remote: origin\n", "")
-    (project / ".pivot/config.yaml").write_text(f"{text}read_remotes: near,origin\n")
-
-    done = pivot("doctor", cwd=project)
-    assert pivot("config", "set", "read_remotes", "near", cwd=project).code == 0
-    alone = pivot("doctor", cwd=project)
-    assert pivot("config", "set", "default_remote", "typo", cwd=project).code == 0
-    wrong = pivot("doctor", cwd=project)
-
-    for each in (done, alone):
-        assert each.code == 0, each
-        assert "'near' (the first that is read from" in each.out
-    assert wrong.code == 2, wrong
-
-
 def test_a_refusal_falls_through_and_is_told(
     project: Path, pivot: Command, tmp_path: Path, server: S3Server
 ) -> None:
@@ -273,24 +119,6 @@ def test_a_refusal_falls_through_and_is_told(
     assert done.code == 0, done
     assert done.err.count("remote 'origin' ") == 1, done
     assert (clone / "data/a.bin").read_bytes() == FIRST
-
-
-def test_repro_tells_of_a_remote_that_was_passed_over(
-    project: Path, pivot: Command, tmp_path: Path
-) -> None:
-    ProjectBuilder(project).stage("sort", {"sorted.txt": b"a b"})
-    assert pivot("push", cwd=project).code == 0
-    clone = without_cache(project, tmp_path / "clone")
-    (clone / "pivot.yaml").write_text("stages:\n  sort: {cmd: x, outs: [sorted.txt]}\n")
-
-    chain = ("--allow-missing", "-r", "dead,origin")
-    done = pivot("repro", "--dry-run", *chain, cwd=clone)
-    told = json.loads(pivot("repro", "--dry-run", "--json", *chain, cwd=clone).out)
-
-    assert done.out.count("Note: remote 'dead' could not be asked: ") == 1, done
-    assert [text.partition(":")[0] for text in told["notes"]] == [
-        "remote 'dead' could not be asked"
-    ]
 
 
 def test_a_damaged_copy_is_passed_over(project: Path, pivot: Command, tmp_path: Path) -> None:
@@ -317,8 +145,7 @@ def test_a_push_to_two_gives_both_all_though_one_before_them_fails(
     for name in ("near", "origin"):
         assert f"Would push {OBJECTS} file(s) to '{name}'" in planned.out
     assert done.code == 6, done
-    tree = json.loads(done.out)
-    check(tree, "report")
+    tree = valid(done.out, "report")
     codes = {each["remote"]: each["exit_code"] for each in tree["transfers"]}
     assert codes == {"dead": 6, "near": 0, "origin": 0}
     assert len(buckets.keys(server, bucket)) == OBJECTS
@@ -373,7 +200,7 @@ def test_a_read_only_remote_is_read_and_never_written_to(
         assert "remote 'near' is read-only" in done.err
     assert pivot("pull", "-r", "near", cwd=clone).code == 0
     listed = pivot("remote", "list", "--json", cwd=project)
-    check(json.loads(listed.out), "remotes")
+    valid(listed.out, "remotes")
     assert "(read-only)" in pivot("remote", "list", cwd=project).out
 
 
