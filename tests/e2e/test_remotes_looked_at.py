@@ -20,8 +20,6 @@ from tests.e2e.weather import (
 from tests.projects import ProjectBuilder
 from tests.servers import S3Server
 
-FIRST = b"first" * 2000
-
 
 @pytest.fixture(name="project")
 def _project(tmp_path: Path, bucket: str) -> Path:
