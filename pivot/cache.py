@@ -147,8 +147,39 @@ class Cache:
         """
         _check_announced(promise, content)
         hasher = hasher or Hasher(strong=promise.sha256 is not None)
+        if isinstance(content.chunks, tuple):
+            self._receive_whole(promise, content.chunks, hasher, executable=executable)
+            if count is not None:
+                count(hasher.size)
+            return
         with self._scratch.file() as (private, descriptor):
             self._fill(_Private(private, descriptor, executable), promise, content, hasher, count)
+
+    def _receive_whole(
+        self, promise: Promise, chunks: tuple[bytes, ...], hasher: Hasher, *, executable: bool
+    ) -> None:
+        """Admit what is in memory: as `receive`, at half of the cost for a small object."""
+        for chunk in chunks:
+            hasher.update(chunk)
+        check(promise, hasher)
+        mode = 0o555 if executable else 0o444
+        path, descriptor = self._scratch.create(mode)
+        try:
+            for chunk in chunks:
+                _write(descriptor, chunk, path)
+            found = os.fstat(descriptor)
+            if stat.S_IMODE(found.st_mode) != mode:  # the umask had a say
+                os.fchmod(descriptor, mode)
+        except BaseException as error:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+            if isinstance(error, OSError):
+                raise local_error(error, path) from error
+            raise
+        finally:
+            os.close(descriptor)
+        sha256 = hasher.sha256()
+        self._arrivals.add(Arrived(path, promise.digest, hasher.size, sha256, found, promised=True))
 
     def collect(
         self,
@@ -376,9 +407,9 @@ def _check_announced(promise: Promise, content: Content) -> None:
 
 
 def _write(descriptor: int, chunk: bytes, path: str) -> None:
-    view = memoryview(chunk)
     try:
-        while view:
-            view = view[os.write(descriptor, view) :]
+        written = os.write(descriptor, chunk)
+        while written < len(chunk):
+            written += os.write(descriptor, memoryview(chunk)[written:])
     except OSError as error:
         raise local_error(error, path) from error

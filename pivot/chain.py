@@ -20,7 +20,7 @@ from pivot.frozen import frozen
 from pivot.objects import Content
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from os import PathLike
     from typing import NoReturn
 
@@ -99,6 +99,10 @@ class Chain:
         error = self._unknown()
         return dict.fromkeys(digests, error)
 
+    def read(self, promise: Promise, source: str | PathLike[str], hasher: Hasher) -> NoReturn:
+        """See `upload`."""
+        raise NotImplementedError
+
     def upload(
         self,
         promise: Promise,
@@ -106,6 +110,7 @@ class Chain:
         hasher: Hasher,
         *,
         count: Callable[[int], None],
+        data: bytes | None = None,
     ) -> NoReturn:
         """See `Remote.upload`; a push has each remote by itself."""
         raise NotImplementedError
@@ -138,7 +143,9 @@ class Chain:
             else:
                 self._holders[digest] = link
                 version = content.version and f"{link.name} {content.version}"
-                return Content(content.size, self._read(link, content), content.claimed, version)
+                whole = isinstance(content.chunks, tuple)
+                chunks = content.chunks if whole else self._read(link, content.chunks)
+                return Content(content.size, chunks, content.claimed, version)
         if refusal is not None:
             raise refusal
         raise self._unknown() if self._failures else ObjectMissing("is not there any more")
@@ -178,10 +185,10 @@ class Chain:
                 self._stores[link.name] = link.open()
             return self._stores[link.name]
 
-    def _read(self, link: Link, content: Content) -> Iterator[bytes]:
+    def _read(self, link: Link, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """Read on; where the remote as a whole fails, the others are asked when it is repeated."""
         try:
-            yield from content.chunks
+            yield from chunks
         except RemoteError as error:
             self._give_up(link, error)
             raise ObjectUnreachable(error.message, hint=error.hint) from error

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pivot.cache import Cache
     from pivot.config import Config
-    from pivot.objects import Digest
+    from pivot.objects import Content, Digest
     from pivot.plan import TransferPlan
     from pivot.remote import Remote
     from pivot.session import Session
@@ -145,7 +145,16 @@ def _fetch(
                 )
             session.check_size(plan.bytes + before)
             _check_room(session, cache, plan)
-            moves = session.move(plan, lambda d: _receive(session, store, cache, wanted[d]))
+            early: dict[Digest, Content] = {}
+
+            def download(digest: Digest) -> None:
+                if plan.is_small(digest):
+                    early[digest] = store.download(digest, size=wanted[digest].size)
+
+            def receive(digest: Digest) -> bool:
+                return _receive(session, store, cache, wanted[digest], early.pop(digest, None))
+
+            moves = session.move(plan, receive, prepare=download)
             return Transfer(
                 "fetch",
                 settings.name,
@@ -224,16 +233,26 @@ def _place(store: Remote, want: Wanted) -> str:
     return f"remote '{name}'" if name else "the remote"
 
 
-def _receive(session: Session, store: Remote, cache: Cache, want: Wanted) -> bool:
-    """Fetch one object; wrong bytes are fetched once more before they are called damage."""
+def _receive(
+    session: Session, store: Remote, cache: Cache, want: Wanted, early: Content | None
+) -> bool:
+    """Fetch one object, which may have come *early*.
+
+    Wrong bytes are fetched once more before they are called damage.
+    """
+    executable, count = want.executable, session.meter.bytes
     for last in (False, True):
         try:
-            cache.collect(
-                want.promise,
-                lambda start: store.download(want.digest, start=start, size=want.size),
-                executable=want.executable,
-                count=session.meter.bytes,
-            )
+            if early is not None:
+                content, early = early, None
+                cache.receive(want.promise, content, executable=executable, count=count)
+            else:
+                cache.collect(
+                    want.promise,
+                    lambda start: store.download(want.digest, start=start, size=want.size),
+                    executable=executable,
+                    count=count,
+                )
         except ObjectFalse as error:  # what was asked for twice would be as false
             raise ObjectFalse(
                 f"the copy on {_place(store, want)} is false and was not kept: it {error.message}",

@@ -52,6 +52,9 @@ class FolderRemote:
         except LocalError as error:
             raise RemoteError(error.message, hint=error.hint) from error
 
+    def read(self, promise: Promise, source: str | os.PathLike[str], hasher: Hasher) -> None:
+        """See `Remote.read`: what is there already is not read."""
+
     def upload(
         self,
         promise: Promise,
@@ -59,8 +62,10 @@ class FolderRemote:
         hasher: Hasher,
         *,
         count: Callable[[int], None],
+        data: bytes | None = None,
     ) -> bool:
         """See `Remote.upload`."""
+        del data
         try:
             found = os.stat(source).st_size
         except OSError as error:

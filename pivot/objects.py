@@ -71,6 +71,7 @@ Output: TypeAlias = File | Directory
 class Content:
     """An object on its way: *size* bytes in *chunks*, which can be read once.
 
+    Of a small object all is in memory, and *chunks* are a tuple then.
     *claimed* is the SHA-256 that the remote says it has: enough to refuse it, never to trust it.
     *version* tells this copy from any other that was or will be under its name; empty where
     nothing does.

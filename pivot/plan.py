@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from pivot.targets import Reference
 
+_SMALL = 16 * 1024
+
 Holdings: TypeAlias = "Mapping[Digest, int | None]"
 """What a place holds, with sizes; `None` where it would not say, and may or may not have it."""
 
@@ -73,6 +75,11 @@ class TransferPlan:
     def bytes(self) -> int:
         """What will be moved, as far as the sizes are known."""
         return sum(size or 0 for size in self.transfer.values())
+
+    def is_small(self, digest: Digest) -> bool:
+        """Tell whether many such objects may be in memory at a time."""
+        size = self.transfer.get(digest)
+        return size is not None and size <= _SMALL
 
 
 def list_wanted(references: Iterable[Reference]) -> dict[Digest, Wanted]:

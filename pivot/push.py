@@ -151,21 +151,30 @@ def _push(
     if dry_run:
         return Transfer("push", settings.name, store.url, wanted, plan, damaged=damaged), {}
     known: dict[Digest, Sha256] = {}
+    early: dict[Digest, tuple[Hasher, bytes | None]] = {}
+
+    def read(digest: Digest) -> None:
+        if plan.is_small(digest):
+            source = elsewhere.get(digest) or cache.place(digest)
+            hasher = Hasher(strong=True)
+            early[digest] = hasher, store.read(wanted[digest].promise, source, hasher)
 
     def upload(digest: Digest) -> bool:
         source = elsewhere.get(digest) or cache.place(digest)
-        promise, hasher = wanted[digest].promise, Hasher(strong=True)
+        was_read = early.pop(digest, None)
+        hasher, data = was_read if was_read is not None else (Hasher(strong=True), None)
+        promise = wanted[digest].promise
         # what is small is hashed before it is sent, and need not be known
         if promise.sha256 is None and digest not in elsewhere and sizes[digest] > CHUNK:
             promise = replace(promise, sha256=cache.sha256(digest, read=False))
-        was_there = store.upload(promise, source, hasher, count=session.meter.bytes)
+        was_there = store.upload(promise, source, hasher, count=session.meter.bytes, data=data)
         sha256 = hasher.sha256()
         if sha256 is not None and hasher.digest() == digest:  # else it was not read
             known[digest] = sha256
         return was_there
 
     session.check_size(plan.bytes)
-    moves = session.move(plan, upload)
+    moves = session.move(plan, upload, prepare=read)
     return Transfer("push", settings.name, store.url, wanted, plan, moves, damaged=damaged), known
 
 

@@ -29,6 +29,12 @@ class Remote(Protocol):
         an error never means "not here".
         """
 
+    def read(self, promise: Promise, source: str | PathLike[str], hasher: Hasher) -> bytes | None:
+        """Read *source*, which is small, for an `upload`; `None` where that reads it by itself.
+
+        *hasher* is new, and knows the bytes then. Raises as `upload` does.
+        """
+
     def upload(
         self,
         promise: Promise,
@@ -36,13 +42,15 @@ class Remote(Protocol):
         hasher: Hasher,
         *,
         count: Callable[[int], None],
+        data: bytes | None = None,
     ) -> bool:
         """Store the bytes of *source*, if they are what *promise* says.
 
         Whole or not at all, and never over an object that is there: then the answer is true, or
         `ObjectDamaged` is raised if that one has another size. *hasher* is new, and knows all
-        bytes that were stored; they are told to *count* as they pass. Raises `ObjectError` for
-        this object, `LocalError` where *source* cannot be read, `RemoteError` for all.
+        bytes that were stored; they are told to *count* as they pass. *data* is what `read` gave
+        for it, with the same *hasher*. Raises `ObjectError` for this object, `LocalError` where
+        *source* cannot be read, `RemoteError` for all.
         """
 
     def download(

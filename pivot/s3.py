@@ -90,6 +90,12 @@ class S3Remote:
         """See `Remote.stat`."""
         return self._inventory.stat(digests)
 
+    def read(
+        self, promise: Promise, source: str | os.PathLike[str], hasher: Hasher
+    ) -> bytes | None:
+        """See `Remote.read`."""
+        return read_small(source, promise, hasher)
+
     def upload(
         self,
         promise: Promise,
@@ -97,9 +103,11 @@ class S3Remote:
         hasher: Hasher,
         *,
         count: Callable[[int], None],
+        data: bytes | None = None,
     ) -> bool:
         """See `Remote.upload`."""
-        data = read_small(source, promise, hasher)
+        if data is None:
+            data = read_small(source, promise, hasher)
         if data is None:
             return self._upload_large(promise, source, hasher, count)
         with self._slots:

@@ -16,7 +16,7 @@ from pivot.s3_calls import FOREIGN
 from pivot.s3_errors import of_object, parse_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     from obstore import GetOptions, GetResult
     from obstore.store import S3Store
@@ -51,23 +51,27 @@ class Lanes:
         self._most = most
         self._readers: set[int] = set()
         self._lent = 0
-        self._changed = threading.Condition()
+        # a plain lock costs a tenth of a condition, and nearly always nobody waits
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
 
     def enter(self) -> None:
         """Begin to read, when what was lent leaves room for it."""
         me = threading.get_ident()
-        with self._changed:
-            # a reader that never ended is a thread that has gone: nobody waits for that
-            self._changed.wait_for(
-                lambda: not self._lent or len(self._readers | {me}) + self._lent <= self._most
-            )
+        with self._lock:
+            if self._lent:
+                # a reader that never ended is a thread that has gone: nobody waits for that
+                self._changed.wait_for(
+                    lambda: not self._lent or len(self._readers | {me}) + self._lent <= self._most
+                )
             self._readers.add(me)
 
     def leave(self) -> None:
         """End to read."""
-        with self._changed:
+        with self._lock:
             self._readers.discard(threading.get_ident())
-            self._changed.notify_all()
+            if self._lent:  # else nobody waits
+                self._changed.notify_all()
 
     def borrow(self) -> int:
         """Take as many connections as are free, and not too many for memory; maybe none."""
@@ -99,18 +103,24 @@ class Downloads:
         self._lanes.enter()
         try:
             answer = self._begin(name, start, stop, known)
+            meta = answer.meta
+            small = not start and meta["size"] <= CHUNK
+            whole = self._whole(answer) if small else b""
         except BaseException:
             self._lanes.leave()
             raise
-        size = answer.meta["size"]
+        if small:
+            self._lanes.leave()
+            chunks: Iterable[bytes] = (whole,)
+        else:
+            chunks = self._chunks(name, answer, meta["size"])
+        return Content(meta["size"], chunks, claimed(answer), meta["e_tag"] or "")
 
-        def chunks() -> Iterator[bytes]:
-            try:
-                yield from self._rest(name, answer, size)
-            finally:
-                self._lanes.leave()
-
-        return Content(size, chunks(), claimed(answer), answer.meta["e_tag"] or "")
+    def _chunks(self, name: str, answer: GetResult, size: int) -> Iterator[bytes]:
+        try:
+            yield from self._rest(name, answer, size)
+        finally:
+            self._lanes.leave()
 
     def _begin(self, name: str, start: int, stop: int | None, known: str) -> GetResult:
         """Ask for the first part; a service that sends no parts may send all."""
@@ -166,12 +176,18 @@ class Downloads:
         return self._calls.read(lambda store: bytes(_get(store, name, start, stop).bytes()))
 
     def _stream(self, answer: GetResult, size: int) -> Iterator[bytes]:
+        if size <= CHUNK:
+            yield self._whole(answer)
+            return
         try:
-            if size <= CHUNK:
-                yield bytes(answer.bytes())
-                return
             for chunk in answer.stream(min_chunk_size=CHUNK):
                 yield bytes(chunk)
+        except FOREIGN as error:
+            raise of_object(parse_answer(error), self._calls.url) from error
+
+    def _whole(self, answer: GetResult) -> bytes:
+        try:
+            return bytes(answer.bytes())
         except FOREIGN as error:
             raise of_object(parse_answer(error), self._calls.url) from error
 

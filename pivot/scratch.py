@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+
+
 class Scratch:
     """A directory of this run's own below *root*, made when needed and removed at the end.
 
@@ -32,6 +35,9 @@ class Scratch:
 
     def directory(self) -> Path:
         """Make the directory, once; raises `LocalError`."""
+        path = self._path
+        if path is not None:  # as nearly always: no lock for that
+            return path
         with self._lock:
             if self._over:
                 raise PivotError("the run is over")  # to a thread that an interrupt left behind
@@ -42,14 +48,21 @@ class Scratch:
                 self._remove_abandoned(path.name)
             return self._path
 
+    def create(self, mode: int = 0o600) -> tuple[str, int]:
+        """Make a file, open for reading and writing; raises `LocalError`.
+
+        *mode* is for those who open it later, and the umask takes from it.
+        """
+        path = f"{self.directory()}/{next(self._names)}"
+        try:
+            return path, os.open(path, _NEW, mode)
+        except OSError as error:
+            raise local_error(error, path) from error
+
     @contextlib.contextmanager
     def file(self) -> Iterator[tuple[str, int]]:
         """Make a file, open for reading and writing; it is removed if the caller fails."""
-        path = f"{self.directory()}/{next(self._names)}"
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise local_error(error, path) from error
+        path, descriptor = self.create()
         try:
             yield path, descriptor
         except BaseException:

@@ -16,7 +16,7 @@ from pivot.proofs import Proofs
 from pivot.references import load_references
 from pivot.remotes import open_remote
 from pivot.targets import Selection, select
-from pivot.transfer import Meter, Moves, move_all
+from pivot.transfer import Ahead, Meter, Moves, move_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -149,11 +149,18 @@ class Session:
         move: Callable[[Digest], bool],
         *,
         doing: str = "Transferring",
+        prepare: Callable[[Digest], None] | None = None,
     ) -> Moves:
-        """Move what *plan* says, and let the user see it."""
+        """Move what *plan* says, and let the user see it; *prepare* small objects before."""
         self.meter.start(len(plan.transfer), plan.bytes, doing=doing)
         try:
-            moves = move_all(plan.transfer, move, jobs=self.jobs, meter=self.meter)
+            moves = move_all(
+                plan.transfer,
+                move,
+                jobs=self.jobs,
+                meter=self.meter,
+                ahead=None if prepare is None else Ahead(prepare, plan.is_small),
+            )
         finally:
             self.meter.finish()
         self.meter.chose(moves.jobs)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from pivot.crew import Jobs, for_each
+from pivot.crew import Jobs, for_groups
 from pivot.errors import ObjectError, ObjectUnreachable, PivotError
 from pivot.frozen import frozen
 
@@ -52,6 +52,24 @@ class Moves:
     jobs: int = field(default=0, compare=False)
 
 
+class Ahead(NamedTuple):
+    """What is done for some *small* objects in a row, before each of them is moved.
+
+    It costs about half of what it costs in turn with requests, after each of which a processor
+    has to come back to it.
+    """
+
+    prepare: Callable[[Digest], None]
+    small: Callable[[Digest], bool]
+
+
+def _nothing(_: Digest) -> None:
+    pass
+
+
+_NOTHING_AHEAD = Ahead(_nothing, lambda _: False)
+
+
 class Meter:
     """Told of every object that is done and of bytes as they pass; this one ignores them.
 
@@ -85,18 +103,20 @@ def move_all(
     *,
     jobs: int | Jobs,
     meter: Meter | None = None,
+    ahead: Ahead | None = None,
 ) -> Moves:
-    """Call *move* for each of *digests*, at most *jobs* at a time.
+    """Call *move* for each of *digests*, at most *jobs* at a time, and what is *ahead* before it.
 
     *move* answers whether the object was there already. An `ObjectError` becomes an outcome and
     the others go on; any other `PivotError` stops the rest and is returned. What could not be
     reached is tried again in the end, with half as many at a time, as long as that helps.
     """
-    round_ = _Round(move, meter)
+    ahead = ahead or _NOTHING_AHEAD
+    round_ = _Round(move, meter, ahead.prepare)
     jobs = Jobs.of(jobs)
     most = jobs.first
     try:
-        most = for_each(digests, round_.attempt, jobs=jobs)
+        most = for_groups(digests, round_.attempt, jobs=jobs, together=ahead.small)
         fewer = max(most, jobs.first)  # few objects need few threads: that says nothing of the line
         for number in range(1, _ROUNDS):
             left, round_.unreached = round_.unreached, []
@@ -104,7 +124,8 @@ def move_all(
                 break
             time.sleep(_REST * number)
             fewer = max(1, fewer // 2)
-            for_each([failed.digest for failed in left], round_.attempt, jobs=fewer)
+            again = [failed.digest for failed in left]
+            for_groups(again, round_.attempt, jobs=fewer, together=ahead.small)
             if len(round_.unreached) == len(left):
                 break  # it did not help
     except PivotError as error:
@@ -115,22 +136,48 @@ def move_all(
 class _Round:
     """What became of the objects so far, called from many threads."""
 
-    def __init__(self, move: Callable[[Digest], bool], meter: Meter | None) -> None:
+    def __init__(
+        self,
+        move: Callable[[Digest], bool],
+        meter: Meter | None,
+        prepare: Callable[[Digest], None],
+    ) -> None:
         self.unreached: list[Failed] = []
         self._outcomes: list[Outcome] = []
         self._move = move
         self._meter = meter or Meter()
+        self._prepare = prepare
 
-    def attempt(self, digest: Digest) -> None:
+    def attempt(self, digests: list[Digest]) -> None:
+        ready: list[Digest] = []
         try:
-            outcome: Outcome = Moved(digest, self._move(digest))
-        except ObjectUnreachable as error:
-            self.unreached.append(Failed(digest, error))  # atomic under the interpreter's lock
-            return
+            for digest in digests:
+                try:
+                    self._prepare(digest)
+                except ObjectError as error:
+                    self._fail(digest, error)
+                else:
+                    ready.append(digest)
+        finally:  # what ends everything does not take back what was done before it
+            for digest in ready:
+                self._attempt(digest)
+
+    def _attempt(self, digest: Digest) -> None:
+        try:
+            outcome = Moved(digest, self._move(digest))
         except ObjectError as error:
-            outcome = Failed(digest, error)
-        self._outcomes.append(outcome)
-        self._meter.done(outcome)
+            self._fail(digest, error)
+        else:
+            self._outcomes.append(outcome)  # atomic under the interpreter's lock
+            self._meter.done(outcome)
+
+    def _fail(self, digest: Digest, error: ObjectError) -> None:
+        failed = Failed(digest, error)
+        if isinstance(error, ObjectUnreachable):
+            self.unreached.append(failed)
+        else:
+            self._outcomes.append(failed)
+            self._meter.done(failed)
 
     def end(self) -> tuple[Outcome, ...]:
         for failed in self.unreached:
