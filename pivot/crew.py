@@ -16,7 +16,7 @@ _BLIND = 16  # so many at most without evidence
 _BUSY = 0.7  # of a processor: then more threads would wait for each other
 _HELP = 1.2  # so much faster with twice as many threads, or it was no help
 _MOST_TOGETHER = 16
-_SPAN = 0.01  # seconds that a group may take: longer, and others would wait for the last one
+_SPAN = 0.05  # seconds that a group may take: longer, and others would wait for the last one
 
 Item = TypeVar("Item")
 
@@ -61,7 +61,7 @@ def for_groups(
 ) -> int:
     """Call *act* for groups of *items*: as `for_each`, but a thread pulls some at once.
 
-    They are as many as take a hundredth of a second; one that may not be *together* with those
+    They are as many as take a twentieth of a second; one that may not be *together* with those
     behind it is the last of its group.
     """
     jobs = Jobs.of(jobs)

@@ -276,13 +276,13 @@ def read_small(
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            size = os.fstat(descriptor).st_size
+            size = os.fstat(descriptor).st_size if promise.size is None else promise.size
             data = os.read(descriptor, size + 1) if size <= most else b""
         finally:
             os.close(descriptor)
     except OSError as error:
         raise local_error(error, path) from error
-    if len(data) != size:  # large, or somebody is writing it
+    if size > most or len(data) > size:  # large, or somebody is writing it
         return None
     hasher.update(data)
     try:

@@ -11,7 +11,7 @@ from pivot.frozen import frozen
 from pivot.objects import Digest, Directory, File, Output, Promise, Sha256, files_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from pivot.targets import Reference
 
@@ -87,55 +87,56 @@ def list_wanted(references: Iterable[Reference]) -> dict[Digest, Wanted]:
 
     Raises `IntegrityError` when two documents promise different sizes or SHA-256 of one object.
     """
-    needs: dict[Digest, list[tuple[File, Place]]] = {}
-    proofs: dict[Digest, tuple[Sha256, str, str]] = {}
+    wanted: dict[Digest, Wanted] = {}
+    several: dict[Digest, list[Wanted]] = {}
     for entry in references:
         for file in files_of(entry.output):
+            digest, sha256 = file.digest, entry.sums.get(file.path)
             place = Place(file.path, entry.owner, entry.document)
-            needs.setdefault(file.digest, []).append((file, place))
-            if (sha256 := entry.sums.get(file.path)) is not None:
-                _check_proof(
-                    proofs.setdefault(file.digest, (sha256, entry.ledger, file.path)),
-                    (sha256, entry.ledger, file.path),
-                    file.digest,
-                )
-    return {digest: _wanted(digest, files, proofs.get(digest)) for digest, files in needs.items()}
+            ledger = entry.ledger if sha256 is not None else ""
+            want = Wanted(digest, file.size, bool(file.executable), (place,), sha256, ledger)
+            first = wanted.setdefault(digest, want)
+            if first is not want:
+                several.setdefault(digest, [first]).append(want)
+    for digest, needs in several.items():
+        wanted[digest] = _merge(digest, needs)
+    return wanted
 
 
-def _check_proof(
-    one: tuple[Sha256, str, str], other: tuple[Sha256, str, str], digest: Digest
-) -> None:
-    """Refuse two contents of one digest: what stands for one could be the other."""
-    if one[0] != other[0]:
-        said = " and ".join(f"{ledger} says {sha} ({path})" for sha, ledger, path in (one, other))
-        raise IntegrityError(
+def _merge(digest: Digest, needs: list[Wanted]) -> Wanted:
+    """Make one of what several files need; refuse what contradicts itself."""
+    sized = [need for need in needs if need.size is not None]
+    proven = [need for need in needs if need.sha256 is not None]
+    if other := _other(proven, lambda need: need.sha256):
+        said = " and ".join(
+            f"{need.ledger} says {need.sha256} ({need.path})" for need in (proven[0], other)
+        )
+        raise IntegrityError(  # what stands for one could be the other
             f"object {digest} has two SHA-256: {said}; one of them was forged",
             hint="find out in git who changed them; 'git log -p' on both files",
         )
-
-
-def _wanted(
-    digest: Digest, needs: list[tuple[File, Place]], proof: tuple[Sha256, str, str] | None
-) -> Wanted:
-    sha256, ledger = proof[:2] if proof is not None else (None, "")
-    if len(needs) == 1:
-        ((file, place),) = needs
-        return Wanted(digest, file.size, bool(file.executable), (place,), sha256, ledger)
-    sized = [(file.size, place) for file, place in needs if file.size is not None]
-    if len({size for size, _ in sized}) > 1:
-        other = next(item for item in sized if item[0] != sized[0][0])
+    if other := _other(sized, lambda need: need.size):
         said = " and ".join(
-            f"{place.document} ({place.path}) says {size} bytes"
-            for size, place in (sized[0], other)
+            f"{need.places[0].document} ({need.path}) says {need.size} bytes"
+            for need in (sized[0], other)
         )
         raise IntegrityError(
             f"object {digest}: {said}",
             hint="restore both files from git, or run the stages again",
         )
-    size = sized[0][0] if sized else None
-    executable = all(file.executable for file, _ in needs)
-    places = tuple(place for _, place in needs)
-    return Wanted(digest, size, executable, places, sha256, ledger)
+    return Wanted(
+        digest,
+        sized[0].size if sized else None,
+        all(need.executable for need in needs),
+        tuple(need.places[0] for need in needs),
+        proven[0].sha256 if proven else None,
+        proven[0].ledger if proven else "",
+    )
+
+
+def _other(needs: list[Wanted], value: Callable[[Wanted], object]) -> Wanted | None:
+    """Find the first that does not say what the very first one does."""
+    return next((need for need in needs if value(need) != value(needs[0])), None)
 
 
 def sound(held: Mapping[Digest, int], wanted: Mapping[Digest, Wanted]) -> dict[Digest, int]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pivot.cache import Cache
     from pivot.config import RemoteSettings
+    from pivot.plan import Holdings
     from pivot.remote import Remote
     from pivot.session import Session
     from pivot.targets import Reference, Selection
@@ -137,15 +138,14 @@ def _push(
 ) -> tuple[Transfer, Mapping[Digest, Sha256]]:
     """Push; the answer has the sums of what was read for that, too."""
     kept = session.ask(store, wanted)
-    cached = cache.stat(wanted)
-    good = sound(cached, wanted)
-    needed = frozenset(d for d in wanted if kept.get(d) is None and d not in good)
-    elsewhere = find_contents(session.project.root, cache, references, needed)
-    sizes = cached | {digest: path.stat().st_size for digest, path in elsewhere.items()}
+    sizes = cache.stat(wanted)
+    lacking = _lacking(wanted, kept, sizes)
+    elsewhere = find_contents(session.project.root, cache, references, lacking)
+    sizes |= {digest: path.stat().st_size for digest, path in elsewhere.items()}
     plan = plan_transfer(wanted, source=sizes, destination=kept)
     damaged: dict[Digest, PivotError] = {}
     for digest, size in plan.present.items():
-        error = _suspect(store, cache, wanted[digest], size, cached.get(digest))
+        error = _suspect(store, cache, wanted[digest], size, sizes.get(digest))
         if error is not None:
             damaged[digest] = error
     if dry_run:
@@ -170,12 +170,21 @@ def _push(
         was_there = store.upload(promise, source, hasher, count=session.meter.bytes, data=data)
         sha256 = hasher.sha256()
         if sha256 is not None and hasher.digest() == digest:  # else it was not read
-            known[digest] = sha256
+            expected = promise.sha256  # the same text, which is in memory already
+            known[digest] = expected if expected == sha256 else sha256
         return was_there
 
     session.check_size(plan.bytes)
     moves = session.move(plan, upload, prepare=read)
     return Transfer("push", settings.name, store.url, wanted, plan, moves, damaged=damaged), known
+
+
+def _lacking(
+    wanted: Mapping[Digest, Wanted], kept: Holdings, sizes: Mapping[Digest, int]
+) -> frozenset[Digest]:
+    """List what neither the remote nor the cache has."""
+    good = sound(sizes, wanted)
+    return frozenset(d for d in wanted if kept.get(d) is None and d not in good)
 
 
 def _with_ledgers(
