@@ -33,7 +33,7 @@ from pivot.objects import (
     verified,
 )
 from pivot.partials import WORTH, Partials
-from pivot.scratch import Scratch
+from pivot.scratch import Scratch, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -162,22 +162,7 @@ class Cache:
         for chunk in chunks:
             hasher.update(chunk)
         check(promise, hasher)
-        mode = 0o555 if executable else 0o444
-        path, descriptor = self._scratch.create(mode)
-        try:
-            for chunk in chunks:
-                _write(descriptor, chunk, path)
-            found = os.fstat(descriptor)
-            if stat.S_IMODE(found.st_mode) != mode:  # the umask had a say
-                os.fchmod(descriptor, mode)
-        except BaseException as error:
-            with contextlib.suppress(OSError):
-                os.unlink(path)
-            if isinstance(error, OSError):
-                raise local_error(error, path) from error
-            raise
-        finally:
-            os.close(descriptor)
+        path, found = self._scratch.write(chunks, 0o555 if executable else 0o444)
         sha256 = hasher.sha256()
         self._arrivals.add(Arrived(path, promise.digest, hasher.size, sha256, found, promised=True))
 
@@ -248,7 +233,7 @@ class Cache:
         if promise.size is None:
             promise = replace(promise, size=content.size)
         for chunk in verified(content.chunks, promise, hasher):
-            _write(file.descriptor, chunk, file.path)
+            write_all(file.descriptor, chunk, file.path)
             if count is not None:
                 count(len(chunk))
         try:
@@ -404,12 +389,3 @@ def _check_announced(promise: Promise, content: Content) -> None:
         raise ObjectDamaged(f"has {content.size} bytes instead of {promise.size}")
     if content.claimed is not None and promise.sha256 not in {None, content.claimed}:
         raise false(promise, content.claimed)
-
-
-def _write(descriptor: int, chunk: bytes, path: str) -> None:
-    try:
-        written = os.write(descriptor, chunk)
-        while written < len(chunk):
-            written += os.write(descriptor, memoryview(chunk)[written:])
-    except OSError as error:
-        raise local_error(error, path) from error

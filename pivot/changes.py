@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pivot.errors import ExitCode, PivotError
-from pivot.git import last_change
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,6 +26,10 @@ def last_changes(root: Path, problems: Iterable[Problem], revision: str = "HEAD"
         for problem in problems
         if problem.document and problem.code in _ABOUT_CONTENT
     )
+    if not documents:
+        return {}
+    from pivot.git import last_change  # noqa: PLC0415  on such bad days alone
+
     changes: dict[str, str] = {}
     for document in list(documents)[:_MOST]:
         try:

@@ -7,7 +7,6 @@ import errno
 import fcntl
 import os
 import re
-import secrets
 import stat
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -239,7 +238,7 @@ def write_atomically(path: Path, data: bytes, *, follow: bool = True) -> None:
         target = path.resolve() if follow else path
         target.parent.mkdir(parents=True, exist_ok=True)
         mode = target.stat().st_mode & 0o777 if target.exists() else None
-        aside = target.parent / f".{target.name}.{secrets.token_hex(4)}"
+        aside = target.parent / f".{target.name}.{os.urandom(4).hex()}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         try:
             with open(os.open(aside, flags, 0o666), "wb") as file:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 from typing import TYPE_CHECKING
@@ -39,6 +38,8 @@ def _sync_at_once(paths: Collection[str]) -> bool:
 
 def _syncfs(descriptor: int) -> bool:
     """Call Linux's syncfs(2), which Python does not offer; tell whether it worked."""
+    import ctypes  # noqa: PLC0415  many runs write nothing
+
     try:
         call = ctypes.CDLL(None, use_errno=True).syncfs
     except (AttributeError, OSError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import subprocess
@@ -171,6 +170,8 @@ def _unknown(root: Path, revision: str) -> UsageError:
     if _verify(root, "HEAD") is None and revision.startswith(("HEAD", "@")):
         return UsageError("There is no commit yet", hint="commit, then try again")
     others = [name for name in ("HEAD", *list_branches(root)) if not revision.startswith(name)]
+    import difflib  # noqa: PLC0415  on such bad days alone
+
     near = difflib.get_close_matches(revision, others, n=1)
     hint = f"did you mean '{near[0]}'?" if near else "'git log --all' shows what there is"
     shallow = _checked(_run(root, "rev-parse", "--is-shallow-repository"), "cannot be asked")

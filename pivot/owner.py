@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import secrets
 
 
 def own_name() -> str:
     """Make a new name of this process."""
-    return f"{_machine()}-{os.getpid()}-{secrets.token_hex(4)}"
+    return f"{_machine()}-{os.getpid()}-{os.urandom(4).hex()}"
 
 
 def is_abandoned(name: str) -> bool:

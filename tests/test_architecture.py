@@ -209,7 +209,9 @@ LATE = {
         "ruamel.yaml.error",
         "ruamel.yaml.scalarstring",
     },
+    "changes": {"pivot.git"},
     "documents": {"yaml"},
+    "durable": {"ctypes"},
     "dvc.comments": {
         "ruamel.yaml.comments",
         "ruamel.yaml.error",
@@ -217,6 +219,7 @@ LATE = {
     },
     "doctor.examine": {"pivot.doctor.bucket", "pivot.s3_stores"},
     "gc.places": {"pivot.aws", "pivot.gc.s3"},
+    "git": {"difflib"},
     "keys": {"difflib"},
     "repro.inputs": {"difflib"},
     "progress": {"rich.console", "rich.progress"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from pathlib import Path
@@ -45,6 +46,42 @@ def test_a_file_stays_when_all_is_well_and_goes_when_not(tmp_path: Path) -> None
     assert not os.path.exists(lost)
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(descriptor)
+
+
+@pytest.mark.parametrize("mode", [0o444, 0o555])
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o777])
+def test_a_file_that_is_written_at_once_has_its_mode_whatever_the_umask(
+    tmp_path: Path, mode: int, umask: int
+) -> None:
+    scratch = Scratch(tmp_path / "tmp")
+    scratch.directory()
+    before = os.umask(umask)
+    try:
+        path, found = scratch.write([b"by", b"", b"tes"], mode)
+    finally:
+        os.umask(before)
+
+    assert Path(path).read_bytes() == b"bytes"
+    assert os.stat(path).st_mode & 0o777 == mode
+    assert (found.st_size, found.st_ino) == (5, os.stat(path).st_ino)
+
+
+def test_a_file_that_cannot_be_written_at_once_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = Scratch(tmp_path / "tmp")
+    write = os.write
+
+    def fill(descriptor: int, data: bytes) -> int:
+        if len(data) == 1:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(descriptor, data[: len(data) // 2])
+
+    monkeypatch.setattr(os, "write", fill)
+    with pytest.raises(LocalError, match="No space left on device"):
+        scratch.write([b"bytes"], 0o444)
+
+    assert list(scratch.directory().iterdir()) == []
 
 
 def test_at_the_end_nothing_is_left(tmp_path: Path) -> None:
