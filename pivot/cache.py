@@ -148,6 +148,7 @@ class Cache:
         _check_announced(promise, content)
         hasher = hasher or Hasher(strong=promise.sha256 is not None)
         if isinstance(content.chunks, tuple):
+            promise = _sized(promise, content)
             self._receive_whole(promise, content.chunks, hasher, executable=executable)
             if count is not None:
                 count(hasher.size)
@@ -230,9 +231,7 @@ class Cache:
         count: Callable[[int], None] | None,
     ) -> None:
         """Write *content* behind what *hasher* has read already, and announce the file."""
-        if promise.size is None:
-            promise = replace(promise, size=content.size)
-        for chunk in verified(content.chunks, promise, hasher):
+        for chunk in verified(content.chunks, _sized(promise, content), hasher):
             write_all(file.descriptor, chunk, file.path)
             if count is not None:
                 count(len(chunk))
@@ -381,6 +380,11 @@ class Cache:
     def publish(self) -> None:
         """Give all that has arrived its name, now; see `Arrivals.publish`."""
         self._arrivals.publish()
+
+
+def _sized(promise: Promise, content: Content) -> Promise:
+    """Expect what *content* announces where nobody else knows how long it is."""
+    return promise if promise.size is not None else replace(promise, size=content.size)
 
 
 def _check_announced(promise: Promise, content: Content) -> None:

@@ -16,7 +16,7 @@ _BLIND = 16  # so many at most without evidence
 _BUSY = 0.7  # of a processor: then more threads would wait for each other
 _HELP = 1.2  # so much faster with twice as many threads, or it was no help
 _MOST_TOGETHER = 16
-_SPAN = 0.05  # seconds that a group may take: longer, and others would wait for the last one
+_SPAN = 0.03  # seconds that a group may take: longer, and others would wait for the last one
 
 Item = TypeVar("Item")
 
@@ -46,7 +46,7 @@ def for_each(items: Iterable[Item], act: Callable[[Item], None], *, jobs: int | 
     Ctrl-C is heard at once.
     """
 
-    def act_alone(group: list[Item]) -> None:
+    def act_alone(group: list[Item], _: threading.Event) -> None:
         act(group[0])
 
     return for_groups(items, act_alone, jobs=jobs, together=lambda _: False)
@@ -54,15 +54,15 @@ def for_each(items: Iterable[Item], act: Callable[[Item], None], *, jobs: int | 
 
 def for_groups(
     items: Iterable[Item],
-    act: Callable[[list[Item]], None],
+    act: Callable[[list[Item], threading.Event], None],
     *,
     jobs: int | Jobs,
     together: Callable[[Item], bool],
 ) -> int:
     """Call *act* for groups of *items*: as `for_each`, but a thread pulls some at once.
 
-    They are as many as take a twentieth of a second; one that may not be *together* with those
-    behind it is the last of its group.
+    They are as many as take a thirtieth of a second; one that may not be *together* with those
+    behind it is the last of its group. The event tells *act* that the rest is not to be done.
     """
     jobs = Jobs.of(jobs)
     crew = _Crew(iter(items), act, together)
@@ -125,7 +125,7 @@ class _Crew(Generic[Item]):
     def __init__(
         self,
         items: Iterator[Item],
-        act: Callable[[list[Item]], None],
+        act: Callable[[list[Item], threading.Event], None],
         together: Callable[[Item], bool],
     ) -> None:
         self.stop = threading.Event()
@@ -159,7 +159,7 @@ class _Crew(Generic[Item]):
         try:
             while not self.stop.is_set() and (group := self._pull(size)):
                 began = time.monotonic()
-                self._act(group)
+                self._act(group, self.stop)
                 each = (time.monotonic() - began) / len(group)
                 size = min(_MOST_TOGETHER, max(1, int(_SPAN / each))) if each else _MOST_TOGETHER
         except BaseException as error:  # noqa: BLE001  raised again by for_groups

@@ -278,11 +278,13 @@ def read_small(
         try:
             size = os.fstat(descriptor).st_size if promise.size is None else promise.size
             data = os.read(descriptor, size + 1) if size <= most else b""
+            if len(data) < size <= most:  # not as long, or not read to its end
+                size = os.fstat(descriptor).st_size
         finally:
             os.close(descriptor)
     except OSError as error:
         raise local_error(error, path) from error
-    if size > most or len(data) > size:  # large, or somebody is writing it
+    if len(data) != size:  # large, or somebody is writing it
         return None
     hasher.update(data)
     try:

@@ -99,22 +99,28 @@ def list_wanted(references: Iterable[Reference]) -> dict[Digest, Wanted]:
             if first is not want:
                 several.setdefault(digest, [first]).append(want)
     for digest, needs in several.items():
+        _check_proofs(digest, [need for need in needs if need.sha256 is not None])
+    for digest, needs in several.items():
         wanted[digest] = _merge(digest, needs)
     return wanted
 
 
-def _merge(digest: Digest, needs: list[Wanted]) -> Wanted:
-    """Make one of what several files need; refuse what contradicts itself."""
-    sized = [need for need in needs if need.size is not None]
-    proven = [need for need in needs if need.sha256 is not None]
+def _check_proofs(digest: Digest, proven: list[Wanted]) -> None:
+    """Refuse two contents of one digest: what stands for one could be the other."""
     if other := _other(proven, lambda need: need.sha256):
         said = " and ".join(
             f"{need.ledger} says {need.sha256} ({need.path})" for need in (proven[0], other)
         )
-        raise IntegrityError(  # what stands for one could be the other
+        raise IntegrityError(
             f"object {digest} has two SHA-256: {said}; one of them was forged",
             hint="find out in git who changed them; 'git log -p' on both files",
         )
+
+
+def _merge(digest: Digest, needs: list[Wanted]) -> Wanted:
+    """Make one of what several files need; refuse two sizes."""
+    sized = [need for need in needs if need.size is not None]
+    proven = [need for need in needs if need.sha256 is not None]
     if other := _other(sized, lambda need: need.size):
         said = " and ".join(
             f"{need.places[0].document} ({need.path}) says {need.size} bytes"

@@ -96,9 +96,10 @@ class Scratch:
         """Remove what is left, also by runs that were killed, and the directory if it is empty."""
         with self._lock:
             self._over = True
-            if self._path is not None:
-                shutil.rmtree(self._path, ignore_errors=True)
-                self._path = None
+            path, self._path = self._path, None
+            for _ in range(2):  # a thread that an interrupt left behind may add a file meanwhile
+                if path is not None:
+                    shutil.rmtree(path, ignore_errors=True)
             with contextlib.suppress(OSError):
                 self._remove_abandoned("")
                 self._root.rmdir()

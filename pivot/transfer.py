@@ -14,6 +14,7 @@ from pivot.frozen import frozen
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
+    from threading import Event
 
     from pivot.objects import Digest
 
@@ -148,10 +149,12 @@ class _Round:
         self._meter = meter or Meter()
         self._prepare = prepare
 
-    def attempt(self, digests: list[Digest]) -> None:
+    def attempt(self, digests: list[Digest], stop: Event) -> None:
         ready: list[Digest] = []
         try:
             for digest in digests:
+                if stop.is_set():
+                    return
                 try:
                     self._prepare(digest)
                 except ObjectError as error:
@@ -160,7 +163,8 @@ class _Round:
                     ready.append(digest)
         finally:  # what ends everything does not take back what was done before it
             for digest in ready:
-                self._attempt(digest)
+                if not stop.is_set():
+                    self._attempt(digest)
 
     def _attempt(self, digest: Digest) -> None:
         try:

@@ -33,9 +33,12 @@ with Scratch(Path(sys.argv[1])).file() as (path, descriptor):
 """
 
 
-def content(data: bytes, size: int | None = None) -> Content:
+def content(data: bytes, size: int | None = None, *, whole: bool = False) -> Content:
     chunks = (data[start : start + 999] for start in range(0, len(data), 999))
-    return Content(len(data) if size is None else size, chunks)
+    return Content(len(data) if size is None else size, tuple(chunks) if whole else chunks)
+
+
+in_memory_or_not = pytest.mark.parametrize("whole", [False, True], ids=["stream", "in memory"])
 
 
 def files(cache: Path) -> list[str]:
@@ -61,19 +64,21 @@ def _keeper(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
+@in_memory_or_not
 @pytest.mark.parametrize("size", [0, 1, 999, 1_000_000])
-def test_what_is_received_is_there_byte_for_byte(tmp_path: Path, size: int) -> None:
+def test_what_is_received_is_there_byte_for_byte(tmp_path: Path, size: int, whole: bool) -> None:
     data = os.urandom(size)
     digest = digest_bytes(data)
     passed: list[int] = []
     with Cache(tmp_path) as cache:
-        cache.receive(Promise(digest, size), content(data), count=passed.append)
+        cache.receive(Promise(digest, size), content(data, whole=whole), count=passed.append)
 
     assert (tmp_path / object_name(digest)).read_bytes() == data
     assert sum(passed) == size
     assert files(tmp_path) == [object_name(digest)]
 
 
+@in_memory_or_not
 @pytest.mark.parametrize(
     ("data", "announced", "recorded"),
     [
@@ -100,11 +105,11 @@ def test_what_is_received_is_there_byte_for_byte(tmp_path: Path, size: int) -> N
     ],
 )
 def test_wrong_bytes_are_refused_and_leave_nothing(
-    tmp_path: Path, data: bytes, announced: int, recorded: int | None
+    tmp_path: Path, data: bytes, announced: int, recorded: int | None, whole: bool
 ) -> None:
     with Cache(tmp_path) as cache:
         with pytest.raises(ObjectDamaged):
-            cache.receive(Promise(DIGEST, recorded), content(data, announced))
+            cache.receive(Promise(DIGEST, recorded), content(data, announced, whole=whole))
         cache.publish()
 
         assert not [name for name in files(tmp_path) if name.startswith("files")]
@@ -141,12 +146,13 @@ def test_a_name_appears_only_with_publish_or_close(tmp_path: Path, how: str) -> 
     assert after == ({DIGEST: len(DATA)}, [(DIGEST, len(DATA))])
 
 
+@in_memory_or_not
 @pytest.mark.parametrize(("executable", "mode"), [(False, 0o444), (True, 0o555)])
-def test_an_object_is_read_only(tmp_path: Path, executable: bool, mode: int) -> None:
+def test_an_object_is_read_only(tmp_path: Path, executable: bool, mode: int, whole: bool) -> None:
     old = os.umask(0o027)
     try:
         with Cache(tmp_path) as cache:
-            cache.receive(Promise(DIGEST), content(DATA), executable=executable)
+            cache.receive(Promise(DIGEST), content(DATA, whole=whole), executable=executable)
     finally:
         os.umask(old)
 

@@ -50,7 +50,7 @@ CORE: dict[str, tuple[str, ...]] = {
         "unit/test_checkout_reads.py",
     ),
     "ahead": ("unit/test_ahead.py",),
-    "crew": ("unit/test_crew.py", "unit/test_transfer.py"),
+    "crew": ("unit/test_crew.py", "unit/test_transfer.py", "unit/test_groups.py"),
     "copying": ("unit/test_copying.py", "contract/test_cache.py"),
     "exchange": ("unit/test_exchange.py", "unit/test_placement_updates.py"),
     "fetch": (
@@ -79,7 +79,7 @@ CORE: dict[str, tuple[str, ...]] = {
     "s3_stat": ("contract/test_requests.py", *_REMOTE, "e2e/test_region.py"),
     "scratch": ("unit/test_scratch.py", "contract/test_cache.py"),
     "sums": ("unit/test_sums.py",),
-    "transfer": ("unit/test_transfer.py",),
+    "transfer": ("unit/test_transfer.py", "unit/test_groups.py"),
     "tree": ("unit/test_tree.py", "unit/test_placement.py"),
     "verify": ("e2e/test_verify.py",),
     "workspace": ("unit/test_workspace.py", "unit/test_checkout_reads.py"),

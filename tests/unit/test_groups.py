@@ -131,10 +131,41 @@ def test_what_was_prepared_before_all_ends_is_moved() -> None:
     assert [one.digest for one in moves.outcomes] == ALL[:100]
 
 
+def test_a_group_that_is_under_way_ends_when_another_one_failed() -> None:
+    log = Log()
+    in_a_row, failed = threading.Event(), threading.Event()
+    row: list[Digest] = []
+
+    def prepare(each: Digest) -> None:
+        log.prepare(each)
+        if threading.current_thread().name == "transfer-1":
+            row.append(each)
+            if len(row) == 2:
+                in_a_row.set()
+                assert failed.wait(10)
+                time.sleep(0.1)
+
+    def move(each: Digest) -> bool:
+        if threading.current_thread().name == "transfer-0":
+            assert in_a_row.wait(10)
+            failed.set()
+            raise RemoteUnavailable("no connection")
+        row.clear()
+        return log.move(each)
+
+    moves = move_all(ALL, move, jobs=2, ahead=Ahead(prepare, lambda _: True))
+
+    assert moves.stopped is not None
+    assert len(row) == 2
+    assert not {("move", each) for each in row} & {*log.steps}
+    assert not set(row) & {one.digest for one in moves.outcomes}
+
+
 def test_a_failure_of_a_group_stops_the_rest() -> None:
     groups: list[list[int]] = []
 
-    def act(group: list[int]) -> None:
+    def act(group: list[int], stop: threading.Event) -> None:
+        assert not stop.is_set()
         groups.append(group)
         if 50 in group:
             raise LocalError("the disk is full")
