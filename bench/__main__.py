@@ -99,6 +99,8 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--peers", default=",".join(PEERS))
     options = parser.parse_args(words)
+    if unknown := set(options.trials) - TRIALS.keys():
+        parser.error(f"there is no trial {', '.join(sorted(unknown))}")
     chosen = [TRIALS[name] for name in options.trials or TRIALS]
     peers = {name: PEERS[name] for name in options.peers.split(",")}
     versions = dict(_versions(peers))
