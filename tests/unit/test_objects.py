@@ -269,6 +269,19 @@ def test_a_small_file_is_read_only_if_it_is_what_was_promised(
         read_small(tmp_path / "file", promise, Hasher(strong=True))
 
 
+@pytest.mark.parametrize("size", [None, 4])
+def test_a_small_file_that_is_not_read_to_its_end_at_once_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int | None
+) -> None:
+    (tmp_path / "file").write_bytes(b"data")
+    read = os.read
+    monkeypatch.setattr(os, "read", lambda descriptor, _: read(descriptor, 2))
+    hasher = Hasher()
+
+    assert read_small(tmp_path / "file", Promise(digest_bytes(b"data"), size), hasher) is None
+    assert hasher.size == 0
+
+
 def test_a_small_file_that_is_gone_is_said_by_its_name(tmp_path: Path) -> None:
     with pytest.raises(LocalError, match="file: No such file"):
         read_small(tmp_path / "file", Promise(digest_bytes(b"")), Hasher())

@@ -362,3 +362,10 @@ def test_ledgers_may_say_the_same_and_not_two_things_of_one_object() -> None:
     with pytest.raises(IntegrityError) as caught:
         list_wanted([vouched(A, SUM, "l"), vouched(B, OTHER, "m")])
     assert f"l says {SUM} (d/a) and m says {OTHER} (d/b)" in caught.value.message
+
+
+def test_a_forged_object_is_told_before_two_sizes_of_another() -> None:
+    sizes = [stage_output("s", File("x", digest(1), size)) for size in (3, 4)]
+
+    with pytest.raises(IntegrityError, match="one of them was forged"):
+        list_wanted([*sizes, vouched(A, SUM, "l"), vouched(B, OTHER, "m")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -46,6 +47,35 @@ def test_a_file_stays_when_all_is_well_and_goes_when_not(tmp_path: Path) -> None
     assert not os.path.exists(lost)
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(descriptor)
+
+
+def test_while_all_is_removed_no_other_thread_makes_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = Scratch(tmp_path / "tmp")
+    scratch.directory()
+    remove, errors = shutil.rmtree, []
+
+    def write() -> None:
+        try:
+            scratch.write([b"late"], 0o444)
+        except PivotError as error:
+            errors.append(error.message)
+
+    late = threading.Thread(target=write)
+
+    def remove_slowly(path: Path, *, ignore_errors: bool) -> None:
+        if not late.ident:
+            late.start()
+            late.join(0.2)
+        remove(path, ignore_errors=ignore_errors)
+
+    monkeypatch.setattr(shutil, "rmtree", remove_slowly)
+    scratch.remove()
+    late.join()
+
+    assert errors == ["the run is over"]
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("mode", [0o444, 0o555])
