@@ -2,8 +2,8 @@
 
 Where things are, lower layers first (a module imports only from layers below its own):
 
-- words: `frozen`, `errors`, `guard`, `objects`, `remote_url`, `budget`, `pace`, `manifests`,
-  `quantities`, `deadline`, `room`, `foreign_text`
+- words: `frozen`, `allocator`, `errors`, `guard`, `objects`, `remote_url`, `budget`, `pace`,
+  `manifests`, `quantities`, `deadline`, `room`, `foreign_text`
 - documents: `paths`, `documents`, `values`, `schema`, `project`, `keys`, `config`, `config_file`,
   `remote_choice`, `authorities`, `lockfile`, `lock_writer`, `ledger`, `tracked`, `gitignore`,
   `git`, `refs`, `snapshot`

@@ -184,7 +184,7 @@ def place_selection(
         workspace = Workspace(
             root,
             cache,
-            known=selection.known,
+            known=selection.known(),
             fetched=coming,
             damaged=damaged,
             remembered=remembered if export is None else None,

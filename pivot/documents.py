@@ -14,6 +14,7 @@ from pivot import manifests
 from pivot.errors import InvalidDocument, LocalError, UnsafePath, local_error
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from yaml._yaml import Mark as FastMark
@@ -140,6 +141,7 @@ def mapping(value: Value | None, path: Path | str, place: str = "the document") 
 def kind(value: object) -> str:
     """Name the type of a loaded value for an error message."""
     names = {dict: "a mapping", list: "a list", str: f"{value!r:.60}", type(None): "nothing"}
+    names[tuple] = names[dict]  # an entry of a manifest
     return names.get(type(value), type(value).__name__)
 
 
@@ -229,10 +231,11 @@ def write_hint(path: Path, data: bytes) -> None:
         remove_torn(path.parent, path.name)
 
 
-def write_atomically(path: Path, data: bytes, *, follow: bool = True) -> None:
+def write_atomically(path: Path, data: bytes | Iterable[bytes], *, follow: bool = True) -> None:
     """Give *path* the content *data* whole or not at all, keeping its mode; raises `LocalError`.
 
-    A symlink is *follow*ed, so that a configuration kept elsewhere stays there, or replaced.
+    *data* may be in parts. A symlink is *follow*ed, so that a configuration kept elsewhere stays
+    there, or replaced.
     """
     try:
         target = path.resolve() if follow else path
@@ -244,7 +247,7 @@ def write_atomically(path: Path, data: bytes, *, follow: bool = True) -> None:
             with open(os.open(aside, flags, 0o666), "wb") as file:
                 with contextlib.suppress(OSError):
                     fcntl.flock(file.fileno(), fcntl.LOCK_EX)  # see remove_torn
-                file.write(data)
+                file.writelines([data] if isinstance(data, bytes) else data)
                 if mode is not None:
                     os.fchmod(file.fileno(), mode)
                 file.flush()
@@ -260,7 +263,7 @@ def write_atomically(path: Path, data: bytes, *, follow: bool = True) -> None:
         raise LocalError(f"{path}: {error}") from error
 
 
-def write_document(root: Path, path: str, data: bytes) -> Path:
+def write_document(root: Path, path: str, data: bytes | Iterable[bytes]) -> Path:
     """Write the file at *path* below *root* as `write_atomically` does, but through no symlink.
 
     Raises `UnsafePath`, `LocalError`.

@@ -114,19 +114,13 @@ def _fetch(
 ) -> Transfer:
     wanted = list_wanted(references)
     cached = {d: s for d, s in sound(cache.stat(wanted), wanted).items() if d not in damaged}
-    lacking = [digest for digest in wanted if digest not in cached]
-    if not lacking:
+    if len(cached) == len(wanted):
         plan = plan_transfer(wanted, source={}, destination=cached)
         moves = None if dry_run else Moves()
         return Transfer("fetch", settings.name, settings.url, wanted, plan, moves)
     try:
         with contextlib.closing(session.open_remote(settings)) as store:
-            kept = session.ask(store, lacking)
-            unkept = frozenset(digest for digest in lacking if in_place and digest not in kept)
-            # what only the workspace has needs no fetching, wherever else it may be lacking
-            here = find_contents(session.project.root, cache, references, unkept)
-            held = cached | {digest: path.stat().st_size for digest, path in here.items()}
-            plan = plan_transfer(wanted, source=kept, destination=held)
+            plan = _plan(session, store, cache, references, wanted, cached, in_place=in_place)
             doubtful = session.unasked(store, plan.missing)
             weak = session.refuse_weak(wanted[digest] for digest in plan.transfer)
             plan = plan.without(weak | doubtful)
@@ -175,6 +169,26 @@ def _fetch(
         raise
     except PivotError as error:
         return stopped_transfer("fetch", settings, wanted, error, cached)
+
+
+def _plan(
+    session: Session,
+    store: Remote,
+    cache: Cache,
+    references: Sequence[Reference],
+    wanted: Mapping[Digest, Wanted],
+    cached: Mapping[Digest, int],
+    *,
+    in_place: bool,
+) -> TransferPlan:
+    """Ask the remote for what is not *cached*, and leave out what is *in_place* anyway."""
+    lacking = [digest for digest in wanted if digest not in cached]
+    kept = session.ask(store, lacking)
+    unkept = frozenset(digest for digest in lacking if in_place and digest not in kept)
+    # what only the workspace has needs no fetching, wherever else it may be lacking
+    here = find_contents(session.project.root, cache, references, unkept)
+    held = {**cached, **{digest: path.stat().st_size for digest, path in here.items()}}
+    return plan_transfer(wanted, source=kept, destination=held)
 
 
 def _arrived(plan: TransferPlan, moves: Moves) -> dict[Digest, int | None]:

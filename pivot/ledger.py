@@ -19,7 +19,7 @@ from pivot.frozen import frozen
 from pivot.objects import Digest, Sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 
@@ -122,11 +122,15 @@ class _Reader:
 
 def render_ledger(ledger: Ledger) -> bytes:
     """Say *ledger* as the text of its file, sorted."""
-    lines = [HEADER]
+    return b"".join(_lines(ledger))
+
+
+def _lines(ledger: Ledger) -> Iterator[bytes]:
+    yield f"{HEADER}\n".encode()
     for output, section in sorted(ledger.items()):
-        lines.append(f"# {_line(section.digest, output)}")
-        lines += [_line(sha256, path) for path, sha256 in sorted(section.sums.items())]
-    return "".join(f"{line}\n" for line in lines).encode()
+        yield f"# {_line(section.digest, output)}\n".encode()
+        for path in sorted(section.sums):
+            yield f"{_line(section.sums[path], path)}\n".encode()
 
 
 def write_ledger(root: Path, path: str, ledger: Ledger) -> bool:
@@ -134,18 +138,18 @@ def write_ledger(root: Path, path: str, ledger: Ledger) -> bool:
 
     One without sections is removed. Raises `UnsafePath`, `LocalError`.
     """
-    place, data = root / path, render_ledger(ledger)
+    place = root / path
     check_document_path(root, path)
     try:
         if not ledger:
             had = place.exists()
             place.unlink(missing_ok=True)
             return had
-        if place.is_file() and place.read_bytes() == data:
+        if place.is_file() and place.read_bytes() == render_ledger(ledger):
             return False
     except OSError as error:
         raise local_error(error, path) from error
-    write_document(root, path, data)
+    write_document(root, path, _lines(ledger))
     remove_torn(place.parent, glob.escape(place.name))
     return True
 

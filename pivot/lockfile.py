@@ -310,6 +310,10 @@ def is_ignored(relative: str) -> bool:
 
 def _regular_member(item: Value, above: str, document: str) -> File | None:
     """Read what nearly every entry is like, without preparing to say what is wrong with it."""
+    if isinstance(item, tuple):
+        relative, hashed, length, flag = item
+        path = data_path(f"{above}/{relative}", document)
+        return File(path, Digest(hashed), int(length), flag == "true")
     if not isinstance(item, dict):
         return None
     name, digest, size = item.get("relpath"), item.get("hash"), item.get("size")

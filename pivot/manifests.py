@@ -17,8 +17,14 @@ from typing import TypeAlias
 
 from pivot.frozen import frozen
 
-Value: TypeAlias = "str | list[Value] | dict[str, Value]"
+Entry: TypeAlias = tuple[str, str, str, str]
+"""A regular entry of a manifest: relpath, hash, size and isexec, in a third of the memory."""
+
+Value: TypeAlias = "str | list[Value] | dict[str, Value] | Entry"
 """A document as text alone: numbers, dates and `null` stay the words that stand in the file."""
+
+_MANIFEST = "manifest:\n"
+_FLAGS = {"true": "true", "false": "false"}
 
 _PLAIN = r"""[!-9;-~]*+(?:[ ][!"$-9;-~][!-9;-~]*+)*+"""
 """How a plain scalar may go on: no colon, which could end a key, and no comment after a blank."""
@@ -33,7 +39,7 @@ _ENTRY = rf"""
         )++)"
     )\n
     (?P=indent)[ ][ ]hash:[ ](?P<quote>'?)(?P<hash>[0-9a-f]{{16}})(?P=quote)\n
-    (?P=indent)[ ][ ]size:[ ](?P<size>[0-9]++)\n
+    (?P=indent)[ ][ ]size:[ ](?P<size>[0-9]{{1,18}}+)\n
     (?P=indent)[ ][ ]isexec:[ ](?P<isexec>true|false)\n
 """
 
@@ -44,7 +50,10 @@ def _new_mark() -> str:
 
 @frozen
 class Shortened:
-    """A document's *text* in which one entry, `{mark: number}`, stands for each of the *runs*."""
+    """A document's *text* in which one entry, `{mark: number}`, stands for each of the *runs*.
+
+    A run that begins a manifest has tuples, any other has mappings, as YAML makes them.
+    """
 
     text: str
     mark: str
@@ -60,7 +69,7 @@ class Shortened:
         waiting = [value]
         while waiting:
             node = waiting.pop()
-            if isinstance(node, str) or id(node) in seen:
+            if isinstance(node, str | tuple) or id(node) in seen:
                 continue
             seen.add(id(node))
             if isinstance(node, dict):
@@ -94,16 +103,20 @@ def shorten(text: str) -> Shortened | None:
     parts: list[str] = []
     runs: dict[str, list[Value]] = {}
     run: list[Value] = []
-    end, column = 0, ""
+    end, column, lean = 0, "", False
     for found in re.finditer(_ENTRY, text, re.MULTILINE | re.VERBOSE):
         indent, plain, quoted, escaped, _, digest, size, isexec = found.groups()
         start = found.start()
         if start != end or indent != column or not runs:
             parts += text[end:start], f"{indent}- {mark}: {len(runs)}\n"
             run = runs[str(len(runs))] = []
-            column = indent
+            column, lean = indent, text.endswith(_MANIFEST, 0, start)
         name = plain or quoted or escaped.encode("ascii").decode("unicode_escape")
-        run.append({"relpath": name, "hash": digest, "size": size, "isexec": isexec})
+        flag = _FLAGS[isexec]  # the same text for all
+        if lean:
+            run.append((name, digest, size, flag))
+        else:
+            run.append({"relpath": name, "hash": digest, "size": size, "isexec": flag})
         end = found.end()
     parts.append(text[end:])
     return Shortened("".join(parts), mark, runs) if runs else None

@@ -48,7 +48,7 @@ def select_needed(
     warnings = tuple(f"{each.owner}: {each.message}" for each in standing.problems if each.owner)
     return Selection(
         select(References(found, frozenset(), {}), ()),
-        references.paths(),
+        references.paths,
         references.entries,
         told=told,
         warnings=warnings,

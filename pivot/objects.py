@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -28,6 +29,7 @@ CHUNK = 256 * 1024
 SMALL = 64 * 1024
 """Bytes up to which a file is read at once, and not counted in a budget of memory."""
 
+_ENTRIES = 1000  # of a manifest, hashed together
 _DIGEST = re.compile(r"[0-9a-f]{16}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"files/([0-9a-f]{2})/([0-9a-f]{14})")
@@ -152,7 +154,7 @@ def parse_object_name(name: str) -> Digest | None:
 def tree_digest(files: Iterable[File], empty: Iterable[str], *, above: str) -> Digest:
     """Hash what a directory output at *above* lists, as docs/format.md says."""
     cut = len(above) + 1
-    manifest = [
+    entries = (
         {
             "hash": file.digest,
             "isexec": bool(file.executable),
@@ -160,11 +162,20 @@ def tree_digest(files: Iterable[File], empty: Iterable[str], *, above: str) -> D
             "size": file.size,
         }
         for file in files
-    ]
+    )
     bare = [path[cut:] for path in empty]
-    listed = {"empty_dirs": bare, "manifest": manifest} if bare else manifest
-    text = json.dumps(listed, sort_keys=True, separators=(",", ":"))
-    return digest_bytes(text.encode())
+    start, end = (f'{{"empty_dirs":{_json(bare)},"manifest":[', "]}") if bare else ("[", "]")
+    hashed = xxhash.xxh64(start.encode())
+    separator = ""
+    while some := list(itertools.islice(entries, _ENTRIES)):  # the text of all would be long
+        hashed.update((separator + _json(some)[1:-1]).encode())
+        separator = ","
+    hashed.update(end.encode())
+    return Digest(hashed.hexdigest())
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def files_of(output: Output) -> tuple[File, ...]:

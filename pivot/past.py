@@ -38,7 +38,7 @@ def select_revision(
         now = load_references(session.project)
         others = tuple(entry for entry in now.entries if entry.output.path not in places)
         known |= References(others, frozenset(), now.uncached).paths()
-    return Selection(chosen, known, references.entries)
+    return Selection(chosen, lambda: known, references.entries)
 
 
 def select_refs(
@@ -69,7 +69,7 @@ def select_refs(
         told.append(f"left out: {len(broken) - _SHOWN} more document(s) that cannot be read")
     return Selection(
         entries,
-        own.paths(),
+        own.paths,
         own.entries,
         past=_named(past, targets, here, root),
         told=f"Read {len(refs)} ref(s) of git, {len({ref.commit for ref in refs})} commit(s)",

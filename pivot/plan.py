@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -35,14 +35,18 @@ class Wanted:
     """An object that is needed: what the documents promise of it, and who needs it.
 
     *executable* says that all who need it need it so. *sha256* is what the file *ledger* records.
+    The first place that needs it stands here by itself, since nearly all have no *others*.
     """
 
     digest: Digest
     size: int | None
     executable: bool
-    places: tuple[Place, ...]
+    path: str
+    owner: str
+    document: str
     sha256: Sha256 | None = None
     ledger: str = ""
+    others: tuple[Place, ...] = ()
 
     @property
     def promise(self) -> Promise:
@@ -50,9 +54,9 @@ class Wanted:
         return Promise(self.digest, self.size, self.sha256, self.ledger)
 
     @property
-    def path(self) -> str:
-        """The first path that needs it."""
-        return self.places[0].path
+    def places(self) -> tuple[Place, ...]:
+        """All who need it."""
+        return (Place(self.path, self.owner, self.document), *self.others)
 
 
 @frozen
@@ -92,9 +96,16 @@ def list_wanted(references: Iterable[Reference]) -> dict[Digest, Wanted]:
     for entry in references:
         for file in files_of(entry.output):
             digest, sha256 = file.digest, entry.sums.get(file.path)
-            place = Place(file.path, entry.owner, entry.document)
-            ledger = entry.ledger if sha256 is not None else ""
-            want = Wanted(digest, file.size, bool(file.executable), (place,), sha256, ledger)
+            want = Wanted(
+                digest,
+                file.size,
+                bool(file.executable),
+                file.path,
+                entry.owner,
+                entry.document,
+                sha256,
+                entry.ledger if sha256 is not None else "",
+            )
             first = wanted.setdefault(digest, want)
             if first is not want:
                 several.setdefault(digest, [first]).append(want)
@@ -123,20 +134,20 @@ def _merge(digest: Digest, needs: list[Wanted]) -> Wanted:
     proven = [need for need in needs if need.sha256 is not None]
     if other := _other(sized, lambda need: need.size):
         said = " and ".join(
-            f"{need.places[0].document} ({need.path}) says {need.size} bytes"
-            for need in (sized[0], other)
+            f"{need.document} ({need.path}) says {need.size} bytes" for need in (sized[0], other)
         )
         raise IntegrityError(
             f"object {digest}: {said}",
             hint="restore both files from git, or run the stages again",
         )
-    return Wanted(
-        digest,
-        sized[0].size if sized else None,
-        all(need.executable for need in needs),
-        tuple(need.places[0] for need in needs),
-        proven[0].sha256 if proven else None,
-        proven[0].ledger if proven else "",
+    first, *others = needs
+    return replace(
+        first,
+        size=sized[0].size if sized else None,
+        executable=all(need.executable for need in needs),
+        sha256=proven[0].sha256 if proven else None,
+        ledger=proven[0].ledger if proven else "",
+        others=tuple(place for need in others for place in need.places),
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pivot.errors import LocalError, ObjectDamaged, PivotError, RemoteError, UsageError
 from pivot.objects import CHUNK, Digest, Hasher, Sha256, digest_file, files_of
-from pivot.plan import Place, TransferPlan, Wanted, list_wanted, plan_transfer, sound
+from pivot.plan import TransferPlan, Wanted, list_wanted, plan_transfer, sound
 from pivot.remote_choice import destinations
 from pivot.results import Transfer, stopped_transfer
 from pivot.sums import update_ledgers
@@ -16,6 +16,7 @@ from pivot.workspace import find_contents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from pivot.cache import Cache
     from pivot.config import RemoteSettings
@@ -77,8 +78,9 @@ def push_each(
     with session.cache() as cache:
         if all_cache:
             for digest, size in cache.scan():
-                place = Place(f"object {digest}", "", "")
-                wanted.setdefault(digest, Wanted(digest, size, executable=False, places=(place,)))
+                name = f"object {digest}"
+                want = Wanted(digest, size, executable=False, path=name, owner="", document="")
+                wanted.setdefault(digest, want)
         if not wanted:
             return (stopped_transfer("push", remotes[0], wanted, None),)
         done: list[Transfer] = []
@@ -137,17 +139,7 @@ def _push(
     dry_run: bool,
 ) -> tuple[Transfer, Mapping[Digest, Sha256]]:
     """Push; the answer has the sums of what was read for that, too."""
-    kept = session.ask(store, wanted)
-    sizes = cache.stat(wanted)
-    lacking = _lacking(wanted, kept, sizes)
-    elsewhere = find_contents(session.project.root, cache, references, lacking)
-    sizes |= {digest: path.stat().st_size for digest, path in elsewhere.items()}
-    plan = plan_transfer(wanted, source=sizes, destination=kept)
-    damaged: dict[Digest, PivotError] = {}
-    for digest, size in plan.present.items():
-        error = _suspect(store, cache, wanted[digest], size, sizes.get(digest))
-        if error is not None:
-            damaged[digest] = error
+    plan, elsewhere, damaged = _plan(session, store, cache, references, wanted)
     if dry_run:
         return Transfer("push", settings.name, store.url, wanted, plan, damaged=damaged), {}
     known: dict[Digest, Sha256] = {}
@@ -165,7 +157,8 @@ def _push(
         hasher, data = was_read if was_read is not None else (Hasher(strong=True), None)
         promise = wanted[digest].promise
         # what is small is hashed before it is sent, and need not be known
-        if promise.sha256 is None and digest not in elsewhere and sizes[digest] > CHUNK:
+        is_large = (plan.transfer[digest] or 0) > CHUNK
+        if promise.sha256 is None and digest not in elsewhere and is_large:
             promise = replace(promise, sha256=cache.sha256(digest, read=False))
         was_there = store.upload(promise, source, hasher, count=session.meter.bytes, data=data)
         sha256 = hasher.sha256()
@@ -177,6 +170,28 @@ def _push(
     session.check_size(plan.bytes)
     moves = session.move(plan, upload, prepare=read)
     return Transfer("push", settings.name, store.url, wanted, plan, moves, damaged=damaged), known
+
+
+def _plan(
+    session: Session,
+    store: Remote,
+    cache: Cache,
+    references: Sequence[Reference],
+    wanted: Mapping[Digest, Wanted],
+) -> tuple[TransferPlan, Mapping[Digest, Path], Mapping[Digest, PivotError]]:
+    """Decide what to push, what of it from outside of the cache, and what is damaged there."""
+    kept = session.ask(store, wanted)
+    sizes = cache.stat(wanted)
+    lacking = _lacking(wanted, kept, sizes)
+    elsewhere = find_contents(session.project.root, cache, references, lacking)
+    sizes |= {digest: path.stat().st_size for digest, path in elsewhere.items()}
+    plan = plan_transfer(wanted, source=sizes, destination=kept)
+    damaged: dict[Digest, PivotError] = {}
+    for digest, size in plan.present.items():
+        error = _suspect(store, cache, wanted[digest], size, sizes.get(digest))
+        if error is not None:
+            damaged[digest] = error
+    return plan, elsewhere, damaged
 
 
 def _lacking(

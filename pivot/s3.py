@@ -130,14 +130,15 @@ class S3Remote:
         if promise.size not in {None, found}:
             raise local_damage(source, f"has {found} bytes instead of {promise.size}")
         promise = replace(promise, size=found)
-        chunks = read_verified(source, promise, hasher)
         if found > PART:  # parts know no condition: what is there is asked for once more
             if self._is_there(promise, promise.sha256, found):
                 return True
-            self._put_parts(promise, chunks, found, count)
+            self._put_parts(promise, read_verified(source, promise, hasher), found, count)
             return False
         with self._slots, self._memory.hold(found):
-            data = b"".join(chunks)
+            data = read_small(source, promise, hasher, most=PART)
+            if data is None:  # a file system that gives less than it is asked for, or has more
+                data = b"".join(read_verified(source, promise, hasher))
             was_there = self._put(promise, hasher.sha256() or promise.sha256, data)
         count(found)
         return was_there

@@ -17,8 +17,9 @@ from pivot.s3_calls import FOREIGN, Calls
 from pivot.s3_errors import Answer, of_first_miss, of_remote, parse_answer, unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
+    from obstore import ObjectMeta
     from obstore.store import S3Store
 
     from pivot.crew import Jobs
@@ -127,13 +128,17 @@ class Inventory:
 def _pages(store: S3Store, after: Digest | None) -> Iterator[Page]:
     """List names page by page, one request each, from the first after *after*."""
     offset = object_name(after) if after else None
-    for entries in obstore.list(store, "files", offset=offset, chunk_size=_PAGE):
-        names = [entry["path"] for entry in entries]
-        sizes = {
-            digest: entry["size"]
-            for entry in entries
-            if (digest := parse_object_name(entry["path"])) is not None
-        }
-        ordered = all(a <= b for a, b in pairwise(names))
-        yield Page(sizes, names[-1], last=len(names) < _PAGE, ordered=ordered)
+    # what came is let go, as 16 lists of a thousand entries are large, before more is asked for
+    yield from map(_page, obstore.list(store, "files", offset=offset, chunk_size=_PAGE))
     yield Page({}, "", last=True)
+
+
+def _page(entries: Sequence[ObjectMeta]) -> Page:
+    names = [entry["path"] for entry in entries]
+    sizes = {
+        digest: entry["size"]
+        for entry in entries
+        if (digest := parse_object_name(entry["path"])) is not None
+    }
+    ordered = all(a <= b for a, b in pairwise(names))
+    return Page(sizes, names[-1], last=len(names) < _PAGE, ordered=ordered)

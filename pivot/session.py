@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from pivot.allocator import share_arenas
 from pivot.cache import Cache
 from pivot.chain import unasked
 from pivot.crew import Jobs
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pivot.project import Project
     from pivot.remote import Remote
 
+_MANY = 10_000  # objects, with which it counts how much memory each thread keeps
 _FEW = 4  # transfers at a time, to begin with: enough where the processor is what limits
 
 
@@ -110,7 +112,12 @@ class Session:
 
     def ask(self, store: Remote, digests: Collection[Digest]) -> dict[Digest, int | None]:
         """Ask a remote what it has, see `Remote.stat`, and let the user see that it takes time."""
-        known = Answers() if self.answers is None else self.answers
+        if len(digests) > _MANY:
+            share_arenas()
+        if self.answers is None:
+            with self.meter.asking(store.url):
+                return store.stat(digests)
+        known = self.answers
         if new := known.new(store.url, digests):
             with self.meter.asking(store.url):
                 kept = store.stat(new)
@@ -127,7 +134,7 @@ class Session:
         """Find what *targets* name, seen from the current directory; see `targets.select`."""
         references = load_references(self.project)
         chosen = select(references, targets, here=self.here, root=str(self.project.root))
-        return Selection(chosen, references.paths(), references.entries)
+        return Selection(chosen, references.paths, references.entries)
 
     def refuse_weak(self, wanted: Iterable[Wanted]) -> dict[Digest, PivotError]:
         """Refuse what no ledger vouches for, if that is required."""
@@ -177,7 +184,7 @@ def choose_jobs(config: Config, asked: int | None) -> Jobs:
 
 
 def _weak(want: Wanted) -> ObjectWeak:
-    ledger = ledger_path(want.places[0].document)
+    ledger = ledger_path(want.document)
     return ObjectWeak(
         f"is not vouched for: {ledger} has no SHA-256 of it, and 'integrity' is 'require'",
         hint=f"'pivot push', where it was made, writes {ledger}: commit it with the lock",

@@ -10,11 +10,11 @@ from pivot.crew import for_each
 from pivot.errors import LocalError, PivotError, UnsafePath
 from pivot.git import last_change
 from pivot.ledger import Section, ledger_path, load_ledger, write_ledger
-from pivot.objects import Digest, File, Hasher, Sha256, files_of, hash_file
+from pivot.objects import Digest, File, Hasher, Output, Sha256, files_of, hash_file
 from pivot.tree import Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from pivot.cache import Cache
@@ -26,7 +26,7 @@ def update_ledgers(
     root: Path,
     cache: Cache,
     chosen: Iterable[Reference],
-    every: Iterable[Reference],
+    every: Collection[Reference],
     *,
     known: Mapping[Digest, Sha256],
 ) -> tuple[str, ...]:
@@ -38,18 +38,29 @@ def update_ledgers(
     """
     lacking = [entry for entry in chosen if _lacks(entry)]
     documents = {ledger_path(entry.document) for entry in lacking}
-    files = {file.path: file for entry in lacking for file in files_of(entry.output)}
-    sums = _sums(root, cache, files.values(), known)
-    if not sums:
+    files = [file for entry in lacking for file in files_of(entry.output)]
+    read = _read_sums(root, cache, files, known)
+    if not any(file.digest in known or file.digest in read for file in files):
         return ()
-    whole: dict[str, list[Reference]] = {}
+    whole = {e.output.path for e in every} & {e.output.path for e in lacking if e.output.digest}
+    parts = {f.path for e in lacking if e.output.path not in whole for f in files_of(e.output)}
+
+    def fresh(output: Output) -> dict[str, Sha256]:
+        return {
+            file.path: sha256
+            for file in files_of(output)
+            if output.path in whole or file.path in parts
+            if (sha256 := known.get(file.digest) or read.get(file.digest)) is not None
+        }
+
+    listed: dict[str, list[Reference]] = {}
     for entry in every:
         if (path := ledger_path(entry.document)) in documents:
-            whole.setdefault(path, []).append(entry)
+            listed.setdefault(path, []).append(entry)
     return tuple(
         path
-        for path, entries in sorted(whole.items())
-        if write_ledger(root, path, _renewed(load_ledger(root, path), entries, sums))
+        for path, entries in sorted(listed.items())
+        if write_ledger(root, path, _renewed(load_ledger(root, path), entries, fresh))
     )
 
 
@@ -81,37 +92,38 @@ def _lacks(entry: Reference) -> bool:
 
 
 def _renewed(
-    ledger: Ledger, entries: Sequence[Reference], sums: Mapping[str, Sha256]
+    ledger: Ledger, entries: Sequence[Reference], fresh: Callable[[Output], dict[str, Sha256]]
 ) -> dict[str, Section]:
-    """Add *sums* to a ledger; what its documents do not list any more goes."""
+    """Add *fresh* sums to a ledger; what its documents do not list any more goes."""
     renewed: dict[str, Section] = {}
     for entry in entries:
         output = entry.output
         before = ledger.get(output.path)
-        fresh = {file.path: sums[file.path] for file in files_of(output) if file.path in sums}
-        if before is not None and (not fresh or before.digest == output.digest):
-            renewed[output.path] = Section(before.digest, {**before.sums, **fresh})
-        elif fresh:
-            renewed[output.path] = Section(output.digest, fresh)
+        sums = fresh(output)
+        if before is not None and (not sums or before.digest == output.digest):
+            renewed[output.path] = Section(before.digest, {**before.sums, **sums})
+        elif sums:
+            renewed[output.path] = Section(output.digest, sums)
     return renewed
 
 
-def _sums(
-    root: Path, cache: Cache, files: Iterable[File], known: Mapping[Digest, Sha256]
-) -> dict[str, Sha256]:
-    """Find the sums of *files* by path, each content once."""
-    found: dict[Digest, Sha256] = dict(known)
+def _read_sums(
+    root: Path, cache: Cache, files: Collection[File], known: Mapping[Digest, Sha256]
+) -> dict[Digest, Sha256]:
+    """Find the sums of those *files* whose sums are not *known*, each content once."""
+    found: dict[Digest, Sha256] = {}
     paths: dict[Digest, list[str]] = {}
     for file in files:
-        paths.setdefault(file.digest, []).append(file.path)
+        if file.digest not in known:
+            paths.setdefault(file.digest, []).append(file.path)
 
     def read(digest: Digest) -> None:
         sha256 = cache.sha256(digest) or _sum_in_workspace(root, paths[digest], digest)
         if sha256 is not None:
             found[digest] = sha256
 
-    for_each([d for d in paths if d not in found], read, jobs=os.cpu_count() or 1)
-    return {path: found[d] for d, places in paths.items() if d in found for path in places}
+    for_each(paths, read, jobs=os.cpu_count() or 1)
+    return found
 
 
 def _sum_in_workspace(root: Path, paths: Iterable[str], digest: Digest) -> Sha256 | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import os
 from dataclasses import field, replace
 from glob import escape
@@ -15,7 +16,7 @@ from pivot.objects import Digest, Directory, File, Output, Sha256, files_of
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 
 @frozen
@@ -57,14 +58,14 @@ class References:
 
 @frozen
 class Selection:
-    """What targets mean: the *entries*, and the paths of all files that are *known* at all.
+    """What targets mean: the *entries*; *known* lists the paths of all files that are known.
 
     *all* are the entries that there are, whole. *past* are what other commits refer to, each as it
     says, and may contradict each other. *told* says in words what was chosen from.
     """
 
     entries: tuple[Reference, ...]
-    known: frozenset[str]
+    known: Callable[[], frozenset[str]] = field(compare=False)
     all: tuple[Reference, ...] = ()
     past: tuple[Reference, ...] = ()
     told: str = ""
@@ -238,25 +239,31 @@ def _nearest(references: References, target: str, path: str) -> str:
     return f"did you mean {' or '.join(repr(name) for name in near)}?" if near else ""
 
 
-def _without_conflicts(entries: Iterable[Reference]) -> tuple[Reference, ...]:
+def _without_conflicts(entries: Sequence[Reference]) -> tuple[Reference, ...]:
     """Drop what is named twice; two different contents for one path contradict each other."""
     kept: dict[str, Reference] = {}
-    said: dict[str, tuple[File, Reference]] = {}
+    said: dict[str, File] = {}
     for entry in entries:
         before = kept.setdefault(entry.output.path, entry)
         if before is not entry and before.output == entry.output:
             continue
         _check_same(before, entry)
         for file in files_of(entry.output):
-            other, earlier = said.setdefault(file.path, (file, entry))
+            other = said.setdefault(file.path, file)
             if other.digest != file.digest:
+                earlier = _holder(other, entries)
                 raise IntegrityError(
                     f"{file.path}: {earlier.document} and {entry.document} name different contents "
                     f"({other.digest} and {file.digest})",
                     hint="remove the lock file of the stage that no longer makes it",
                 )
-    _check_nesting(said)
+    _check_nesting(said, entries)
     return _without_parts(kept.values())
+
+
+def _holder(file: File, entries: Iterable[Reference]) -> Reference:
+    """Find the entry that has *file*, this very value."""
+    return next(e for e in entries if any(each is file for each in files_of(e.output)))
 
 
 def _check_same(one: Reference, other: Reference) -> None:
@@ -270,14 +277,14 @@ def _check_same(one: Reference, other: Reference) -> None:
         )
 
 
-def _check_nesting(said: Mapping[str, tuple[File, Reference]]) -> None:
-    for path, (_, entry) in said.items():
+def _check_nesting(said: Mapping[str, File], entries: Sequence[Reference]) -> None:
+    for path, file in said.items():
         place = path
         while place := place.rpartition("/")[0]:
             if place in said:
+                above, below = (_holder(one, entries) for one in (said[place], file))
                 raise IntegrityError(
-                    f"{place} is a file in {said[place][1].document} and a directory in "
-                    f"{entry.document}",
+                    f"{place} is a file in {above.document} and a directory in {below.document}",
                     hint="remove the lock file of the stage that no longer makes it",
                 )
 
@@ -285,16 +292,16 @@ def _check_nesting(said: Mapping[str, tuple[File, Reference]]) -> None:
 def _without_parts(entries: Iterable[Reference]) -> tuple[Reference, ...]:
     """Drop a part of a directory that is chosen whole as well."""
     chosen = list(entries)
-    whole = {
-        entry.output.path: {file.path for file in entry.output.files}
-        for entry in chosen
-        if isinstance(entry.output, Directory)
-    }
+    whole = {e.output.path: e.output for e in chosen if isinstance(e.output, Directory)}
+
+    @functools.cache
+    def paths(place: str) -> frozenset[str]:
+        return frozenset(file.path for file in whole[place].files)
 
     def is_part(output: Output) -> bool:
         place = output.path
         while place := place.rpartition("/")[0]:
-            if place in whole and all(file.path in whole[place] for file in files_of(output)):
+            if place in whole and all(file.path in paths(place) for file in files_of(output)):
                 return True
         return False
 

@@ -18,7 +18,7 @@ PACKAGE = Path(pivot.__file__).parent
 
 RUNGS = (
     "frozen",
-    "errors owner durable guard",
+    "errors owner durable guard allocator",
     "objects remote_url budget pace manifests quantities deadline room foreign_text",
     "paths project documents",
     "values",
@@ -211,6 +211,7 @@ LATE = {
     },
     "changes": {"pivot.git"},
     "documents": {"yaml"},
+    "allocator": {"ctypes"},
     "durable": {"ctypes"},
     "dvc.comments": {
         "ruamel.yaml.comments",

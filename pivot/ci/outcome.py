@@ -85,9 +85,8 @@ def _rows(transfer: Transfer) -> Iterator[ObjectTold]:
         size = want.size
         if size is None:
             size = plan.transfer.get(digest, plan.present.get(digest))
-        place = want.places[0]
         error = errors.get(digest, "") if state is ObjectState.FAILED else ""
-        yield ObjectTold(place.owner, place.path, digest, size, state, error)
+        yield ObjectTold(want.owner, want.path, digest, size, state, error)
 
 
 def _files(checkout: Checkout) -> Iterator[ObjectTold]:

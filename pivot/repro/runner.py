@@ -91,7 +91,7 @@ class Runner:
         done = place_selection(
             self.session,
             self.keeper.cache,
-            Selection(entries, self._known),
+            Selection(entries, lambda: self._known),
             Existing.OVERWRITE,
             None,
             dry_run=False,

@@ -13,14 +13,14 @@ from pivot.placement import Placed
 from pivot.plan import OutputPlan, Place, Step, TransferPlan, Wanted
 from pivot.results import Checkout, Pull, Transfer, stopped_transfer
 from pivot.transfer import Failed, Moved, Moves
-from tests.unit.values import digest, file_of
+from tests.unit.values import digest, file_of, want_of
 
 HERE, GONE, COMING = digest(1), digest(2), digest(3)
 
 
 def want(one: Digest, size: int | None = 10) -> Wanted:
     places = (Place(f"out/{int(one, 16)}", "train", "train.lock"), Place("copy", "b", "b.lock"))
-    return Wanted(one, size, executable=False, places=places)
+    return want_of(one, size, *places)
 
 
 def fetch(

@@ -23,7 +23,7 @@ from pivot.plan import OutputPlan, Place, Step, TransferPlan, Wanted
 from pivot.report import OnMiss, human_size, printable, report_error, report_json, report_text
 from pivot.results import Checkout, Pull, Transfer
 from pivot.transfer import Failed, Moved, Moves
-from tests.unit.values import digest, file_of
+from tests.unit.values import digest, file_of, want_of
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_size_is_said_in_the_unit_that_fits(count: int, said: str) -> None:
 
 def want(number: int, *paths: str) -> Wanted:
     places = tuple(Place(path, "s", "x.lock") for path in paths or (f"out/{number}",))
-    return Wanted(digest(number), 10, executable=False, places=places)
+    return want_of(digest(number), 10, *places)
 
 
 def push(
@@ -286,7 +286,7 @@ def test_many_changed_files_of_a_directory_are_told_in_one_line() -> None:
 def test_a_pull_says_once_what_could_not_be_fetched() -> None:
     file = file_of("out/x", b"out/x")
     place = Place("out/x", "s", "x.lock")
-    wanted = {file.digest: Wanted(file.digest, 5, executable=False, places=(place,))}
+    wanted = {file.digest: want_of(file.digest, 5, place)}
     fetched = Transfer(
         "fetch", "origin", "s3://b", wanted, TransferPlan({}, {}, (file.digest,)), Moves()
     )

@@ -21,12 +21,12 @@ from pivot.results import Checkout, Pull, Transfer
 from pivot.stage_states import StageState, State
 from pivot.transfer import Failed, Moved, Moves
 from pivot.transfer_states import transfer_states
-from tests.unit.values import digest, directory_of, file_of
+from tests.unit.values import digest, directory_of, file_of, want_of
 
 
 def want(number: int, *owners: str, size: int | None = 10) -> Wanted:
     places = tuple(Place(f"{owner}/{number}", owner, f"{owner}.lock") for owner in owners)
-    return Wanted(digest(number), size, executable=False, places=places)
+    return want_of(digest(number), size, *places)
 
 
 def transfer(
@@ -191,10 +191,7 @@ def test_a_dry_run_of_a_checkout_is_no_failure() -> None:
 
 def test_what_was_pulled_and_could_not_be_placed_is_no_hit() -> None:
     wanted = {
-        file.digest: Wanted(
-            file.digest, 1, executable=False, places=(Place(file.path, "split", "l"),)
-        )
-        for file in TREE.files
+        file.digest: want_of(file.digest, 1, Place(file.path, "split", "l")) for file in TREE.files
     }
     arrived = Moves(tuple(Moved(digest) for digest in wanted))
     fetched = Transfer(

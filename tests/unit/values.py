@@ -14,6 +14,7 @@ from pivot.objects import (
     object_name,
     tree_digest,
 )
+from pivot.plan import Place, Wanted
 from pivot.targets import Reference, References
 
 if TYPE_CHECKING:
@@ -44,6 +45,13 @@ def stage_output(stage: str, output: Output) -> Reference:
 
 def tracked_output(output: Output) -> Reference:
     return Reference(output, output.path, f"{output.path}.pvt", is_stage=False)
+
+
+def want_of(digest: Digest, size: int | None, *places: Place) -> Wanted:
+    """Want an object for *places*, the first of which comes first."""
+    first, *others = places
+    where = (first.path, first.owner, first.document)
+    return Wanted(digest, size, False, *where, others=tuple(others))
 
 
 def paths_of(*outputs: Output) -> frozenset[str]:
