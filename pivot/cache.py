@@ -36,7 +36,7 @@ from pivot.partials import WORTH, Partials
 from pivot.scratch import Scratch, write_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -100,11 +100,14 @@ class Cache:
 
     def place(self, digest: Digest) -> str:
         """As `path`, at a tenth of its cost."""
-        return f"{self._root}/{object_name(digest)}"
+        return f"{self._root}/files/{digest[:2]}/{digest[2:]}"
 
-    def stat(self, digests: Collection[Digest]) -> dict[Digest, int]:
+    def stat(self, digests: Iterable[Digest]) -> dict[Digest, int]:
         """Say which of *digests* are here, with their sizes; raises `LocalError`."""
-        held: dict[Digest, int] = {}
+        return {digest: found.st_size for digest, found in self.look(digests)}
+
+    def look(self, digests: Iterable[Digest]) -> Iterator[tuple[Digest, os.stat_result]]:
+        """Look at those of *digests* that are here, one after the other; raises `LocalError`."""
         for digest in digests:
             try:
                 found = os.lstat(self.place(digest))
@@ -113,8 +116,7 @@ class Cache:
             except OSError as error:
                 raise local_error(error) from error
             if stat.S_ISREG(found.st_mode):
-                held[digest] = found.st_size
-        return held
+                yield digest, found
 
     def scan(self) -> Iterator[tuple[Digest, int]]:
         """List all objects with their sizes; other names in the directory are not ours."""
@@ -329,13 +331,6 @@ class Cache:
             self._proofs.note(promise.digest, found, sha256)
         if found.st_mode & 0o222:
             self.protect(promise.digest)
-
-    def lstat(self, digest: Digest) -> os.stat_result:
-        """Look at an object that is there; raises `LocalError`."""
-        try:
-            return os.lstat(self.place(digest))
-        except OSError as error:
-            raise local_error(error) from error
 
     def is_proven(self, digest: Digest, found: os.stat_result, sha256: Sha256 | None) -> bool:
         """Tell whether an object, which *found* is of, was read here and has this SHA-256.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pivot.crew import for_each
 from pivot.errors import LocalError, ObjectDamaged, ObjectFalse
 from pivot.export import nothing_there
 from pivot.fetch import fetch_all, warned
+from pivot.frozen import frozen
 from pivot.keys import Link
 from pivot.placement import place
 from pivot.plan import CheckoutPlan, Existing, Step, Wanted, list_wanted, plan_checkout, sound
@@ -49,7 +49,7 @@ def checkout(
     """
     selection = session.select(targets) if selection is None else selection
     with session.cache() as cache:
-        damaged = find_damaged(session, cache, list_wanted(selection.entries), dry_run=dry_run)
+        wanted = list_wanted(selection.entries)
         return place_selection(
             session,
             cache,
@@ -57,7 +57,8 @@ def checkout(
             existing,
             links,
             dry_run=dry_run,
-            damaged=damaged,
+            wanted=wanted,
+            state=look_closely(session, cache, wanted, dry_run=dry_run),
             export=export,
         )
 
@@ -80,7 +81,8 @@ def pull(
     settings = read_chain(session.config, remote)
     selection = session.select(targets) if selection is None else selection
     with session.cache() as cache:
-        damaged = find_damaged(session, cache, list_wanted(selection.entries), dry_run=dry_run)
+        wanted = list_wanted(selection.entries)
+        damaged = look_closely(session, cache, wanted, dry_run=dry_run).damaged
         if not dry_run:
             cache.discard(damaged)
         fetched = fetch_all(
@@ -93,6 +95,7 @@ def pull(
             in_place=export is None,
         )
         coming = [d for part in fetched if part.dry_run for d in part.plan.transfer]
+        held = frozenset(sound(cache.stat(wanted), wanted))
         placed = place_selection(
             session,
             cache,
@@ -100,30 +103,41 @@ def pull(
             existing,
             links,
             dry_run=dry_run,
+            wanted=wanted,
+            state=CacheState(held, {}),
             fetched=coming,
             export=export,
         )
     return Pull(warned(fetched, selection.warnings), placed)
 
 
-_NONE: Mapping[Digest, ObjectDamaged] = MappingProxyType({})
+@frozen
+class CacheState:
+    """Which objects the cache *held* when it was looked at, and which of these are *damaged*."""
+
+    held: frozenset[Digest]
+    damaged: Mapping[Digest, ObjectDamaged]
 
 
-def find_damaged(
+def look_closely(
     session: Session, cache: Cache, wanted: Mapping[Digest, Wanted], *, dry_run: bool
-) -> dict[Digest, ObjectDamaged]:
-    """Find objects of the cache whose bytes are wrong, among those that give cause to look.
+) -> CacheState:
+    """Look at *wanted* objects in the cache, and read those that give cause to.
 
     That is: a ledger has their SHA-256, and they were not read for it yet; somebody made them
     writable; or no document records their size and the workspace has no file of that size, so that
     they are likely to be placed, and they were not read either.
     """
     root = session.project.root
+    held: list[Digest] = []
     doubtful: list[Digest] = []
-    for digest, size in sound(cache.stat(wanted), wanted).items():
-        want, found = wanted[digest], cache.lstat(digest)
+    for digest, found in cache.look(wanted):
+        want = wanted[digest]
+        if want.size not in {None, found.st_size}:
+            continue
+        held.append(digest)
         writable = bool(found.st_mode & 0o222)
-        if _is_doubtful(root, cache, want, size, found):
+        if _is_doubtful(root, cache, want, found):
             doubtful.append(digest)
         elif writable and not dry_run:
             cache.protect(digest)
@@ -136,14 +150,14 @@ def find_damaged(
             damaged[digest] = error
 
     for_each(doubtful, read, jobs=os.cpu_count() or 1)
-    return damaged
+    return CacheState(frozenset(held), damaged)
 
 
-def _is_doubtful(root: Path, cache: Cache, want: Wanted, size: int, found: os.stat_result) -> bool:
+def _is_doubtful(root: Path, cache: Cache, want: Wanted, found: os.stat_result) -> bool:
     if want.sha256 is None and found.st_mode & 0o222:
         return True
     places = want.places if want.size is None else ()
-    likely = want.sha256 or any(_differs(root / place.path, size) for place in places)
+    likely = want.sha256 or any(_differs(root / place.path, found.st_size) for place in places)
     return bool(likely) and not cache.is_proven(want.digest, found, want.sha256)
 
 
@@ -163,16 +177,19 @@ def place_selection(
     links: Sequence[Link] | None,
     *,
     dry_run: bool,
+    wanted: Mapping[Digest, Wanted],
+    state: CacheState,
     fetched: Iterable[Digest] = (),
-    damaged: Mapping[Digest, ObjectDamaged] = _NONE,
     export: Export | None = None,
 ) -> Checkout:
-    """Place *selection* from *cache*, without *damaged* objects; *fetched* are to come."""
+    """Place *selection* from *cache*, where *wanted* objects were in this *state*.
+
+    Those that are *fetched* are to come, which a dry run alone has.
+    """
     root = session.project.root if export is None else export.root
-    references = selection.entries
-    wanted = list_wanted(references)
+    references, damaged = selection.entries, state.damaged
     coming = frozenset(fetched)
-    cached = (sound(cache.stat(wanted), wanted).keys() - damaged.keys()) | coming
+    cached = (state.held - damaged.keys()) | coming
     refused = session.refuse_weak(wanted.values())
     refused |= {
         digest: error for digest, error in damaged.items() if isinstance(error, ObjectFalse)

@@ -179,7 +179,7 @@ class Workspace:
         True with it says that the digest is right and the SHA-256 is not.
         """
         try:
-            held = os.lstat(self._cache.path(file.digest))
+            held = os.lstat(self._cache.place(file.digest))
         except OSError:
             held = None
         read_only = held is not None and not held.st_mode & 0o222
@@ -255,15 +255,18 @@ class Workspace:
             if descriptor is None:
                 continue
             with os.scandir(descriptor) as entries:
-                inside = [(entry.name, entry.stat(follow_symlinks=False)) for entry in entries]
+                inside = [
+                    (entry.name, entry.stat(follow_symlinks=False))
+                    for entry in entries
+                    if entry.is_dir(follow_symlinks=False)
+                    or f"{place}/{entry.name}" not in self._known
+                ]
             for name, found in sorted(inside, key=lambda item: item[0]):
                 path = f"{place}/{name}"
                 if output.skips_ignored and is_ignored(path[len(output.path) + 1 :]):
                     continue
                 if stat.S_ISDIR(found.st_mode):
                     waiting.append(path)
-                elif path in self._known:
-                    continue
                 elif not stat.S_ISLNK(found.st_mode):
                     yield path, self._compare_extra(tree, path, found)
                 elif self._link_into_cache(tree, path):

@@ -6,7 +6,7 @@ import secrets
 from dataclasses import InitVar, dataclass, field
 from typing import TYPE_CHECKING
 
-from pivot.checkout import find_damaged
+from pivot.checkout import look_closely
 from pivot.crew import for_each
 from pivot.errors import PivotError
 from pivot.frozen import frozen
@@ -161,7 +161,7 @@ class Run:
         """Decide about all stages; once more if objects that were counted on are damaged."""
         plans = {name: self.planner.plan(name) for name in self.order}
         wanted = list_wanted(self._to_place(plans.values()))
-        damaged = set(find_damaged(self.session, self.cache, wanted, dry_run=look_only))
+        damaged = set(look_closely(self.session, self.cache, wanted, dry_run=look_only).damaged)
         for plan in plans.values():
             damaged |= self.planner.damaged_by_edit(plan, self.cache)
         if damaged:

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pivot.checkout import find_damaged, place_selection
+from pivot.checkout import look_closely, place_selection
 from pivot.documents import check_document_path
 from pivot.errors import ObjectMissing, PivotError, StageFailed
 from pivot.lock_writer import Record, lock_path, write_lock
@@ -87,7 +87,7 @@ class Runner:
         self.fetches += self.supplies.fetch(entries)
         self.supplies.check(entries)
         wanted = list_wanted(entries)
-        damaged = find_damaged(self.session, self.keeper.cache, wanted, dry_run=False)
+        state = look_closely(self.session, self.keeper.cache, wanted, dry_run=False)
         done = place_selection(
             self.session,
             self.keeper.cache,
@@ -95,7 +95,8 @@ class Runner:
             Existing.OVERWRITE,
             None,
             dry_run=False,
-            damaged=damaged,
+            wanted=wanted,
+            state=state,
         )
         for problem in done.problems:
             raise problem.as_error()

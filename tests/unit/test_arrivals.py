@@ -87,7 +87,7 @@ def test_what_was_hashed_on_its_way_need_not_be_read_again(tmp_path: Path) -> No
         digest, _ = cache.add(tmp_path / "source")
         cache.publish()
 
-        assert cache.is_proven(digest, cache.lstat(digest), None)
+        assert cache.is_proven(digest, cache.path(digest).lstat(), None)
 
 
 @pytest.mark.parametrize("proofs", [True, False])

@@ -38,7 +38,7 @@ def _proving(tmp_path: Path) -> Iterator[Cache]:
 
 
 def is_proven(cache: Cache, sha256: Sha256 | None = SHA256, digest: Digest = DIGEST) -> bool:
-    return cache.is_proven(digest, cache.lstat(digest), sha256)
+    return cache.is_proven(digest, cache.path(digest).lstat(), sha256)
 
 
 def test_an_object_is_read_for_its_sha256(cache: Cache) -> None:
