@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 MIB = 2**20
 FEW = 5
 LARGE = 20 * MIB
-SMALL_AND_LARGE = pytest.mark.parametrize("size", [1000, PART + MIB], ids=["small", "large"])
+SMALL_AND_LARGE = pytest.mark.parametrize(
+    "size", [1000, 2 * CHUNK + 1, PART + MIB], ids=["small", "middle", "large"]
+)
 
 
 def upload(place: Place, digest: Digest, source: Path, size: int | None) -> bool:

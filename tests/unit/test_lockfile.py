@@ -12,7 +12,7 @@ import pytest
 from pivot.documents import parse_yaml
 from pivot.errors import InvalidDocument, UnsafePath
 from pivot.lockfile import StageLock, is_ignored, load_lock, parse_lock, stage_name
-from pivot.objects import Digest, Directory, File
+from pivot.objects import Digest, Directory, File, files_of
 from tests.projects import dump, tree_digest
 from tests.unit.values import write
 
@@ -74,6 +74,37 @@ def test_a_directory_has_its_files_and_its_empty_directories(tmp_path: Path) -> 
             ("data/t/e/f",),
         ),
     )
+
+
+def test_entries_of_a_directory_are_read_whatever_their_form(tmp_path: Path) -> None:
+    odd = dict(reversed(member("b").items()))
+    manifest = [member("a"), odd, member("c", isexec=True), member("d"), member("e", size=10**18)]
+
+    lock = load(tmp_path, whole("data/t", *manifest))
+
+    assert [
+        (f.path, f.digest, f.size, f.executable) for o in lock.outputs for f in files_of(o)
+    ] == [
+        ("data/t/a", OTHER, 3, False),
+        ("data/t/b", OTHER, 3, False),
+        ("data/t/c", OTHER, 3, True),
+        ("data/t/d", OTHER, 3, False),
+        ("data/t/e", OTHER, 10**18, False),
+    ]
+
+
+def test_two_directories_may_share_one_list(tmp_path: Path) -> None:
+    text = dump({"outs": [whole("data/t", member("a"), member("b"))]})
+    entry, _, entries = text.removeprefix("outs:\n").partition("manifest:\n")
+    again = entry.replace("data/t", "data/u") + "manifest: *m\n"
+    start = "schema_version: 2\ncode_manifest: {}\nparams: {}\ndeps: []\nouts:\n"
+    data = f"{start}{entry}manifest: &m\n{entries}{again}".encode()
+
+    lock = load_lock(write(tmp_path, ".pivot/stages/s.lock", data), tmp_path)
+
+    assert [file.path for output in lock.outputs for file in files_of(output)] == [
+        "data/t/a", "data/t/b", "data/u/a", "data/u/b",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

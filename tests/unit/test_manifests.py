@@ -288,6 +288,13 @@ def test_a_run_that_has_no_single_place_is_not_put_back(value: Value) -> None:
     assert not Shortened("", "m", {"0": ["a"], "1": ["b"]}).restore(value)
 
 
+def test_entries_are_short_in_a_manifest_alone() -> None:
+    tree = parse_yaml(("params:\n- 1\n- 2\n" + RUN + "manifest:\n" + RUN * 2).encode(), "x")
+
+    short = ("a.txt", HASH, "2", "false")
+    assert tree == {"params": ["1", "2", in_full(short)], "manifest": [short, short]}
+
+
 def test_a_mark_is_new_each_time_so_that_nobody_can_write_it() -> None:
     marks = {short.mark for short in (shorten(RUN), shorten(RUN)) if short}
 

@@ -195,6 +195,23 @@ def test_a_directory_hashes_as_documented() -> None:
     assert tree_digest(files, ["out/d/emptyd"], above="out/d") == "b233bfb7bb031f05"
 
 
+@pytest.mark.parametrize("count", [999, 1000, 1001, 2000])
+@pytest.mark.parametrize("empty", [[], ["d/é", "d/z"]], ids=["full", "empty ones too"])
+def test_a_long_directory_hashes_as_its_whole_text_does(count: int, empty: list[str]) -> None:
+    files = [
+        File(f"d/{n}\té'", Digest(f"{n:016x}"), n, executable=n % 2 == 0) for n in range(count)
+    ]
+    entries = [
+        {"relpath": f.path[2:], "hash": f.digest, "size": f.size, "isexec": f.executable}
+        for f in files
+    ]
+    names = [name[2:] for name in empty]
+    listed = {"manifest": entries, "empty_dirs": names} if empty else entries
+    text = json.dumps(listed, sort_keys=True, separators=(",", ":"))
+
+    assert tree_digest(files, empty, above="d") == digest_bytes(text.encode())
+
+
 def test_the_files_of_an_output_are_itself_or_those_in_it() -> None:
     file = File("d/a", Digest("fbbde8981eccc855"), 2)
 

@@ -136,6 +136,22 @@ def test_what_the_document_lists_no_longer_goes_and_what_was_not_chosen_stays(
     assert os.listdir(tmp_path / ".pivot/digests") == ["s.sha256"]
 
 
+A_PART = replace(PARTS, digest=Digest(""), files=PARTS.files[:1])
+
+
+@pytest.mark.parametrize("part", [A_PART, PARTS.files[0]], ids=["directory", "file"])
+def test_of_a_directory_only_the_part_that_was_chosen_gets_sums(
+    tmp_path: Path, part: Output
+) -> None:
+    known = {digest_bytes(content): sum_of(content) for content in (b"x", b"a", b"b")}
+    every = (stage_output("s", PARTS), stage_output("s", X))
+
+    assert update(tmp_path, part, known=known, every=every) == (LEDGER,)
+    assert load_ledger(tmp_path, LEDGER) == {
+        "parts": Section(PARTS.digest, {"parts/a": sum_of(b"a")})
+    }
+
+
 def test_a_stale_ledger_is_named_where_its_objects_are_moved(tmp_path: Path) -> None:
     stale = replace(stage_output("s", PARTS), stale=True, ledger=LEDGER)
     sound = replace(stage_output("s", X), ledger=LEDGER)
