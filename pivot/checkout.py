@@ -150,7 +150,9 @@ def look_closely(
             damaged[digest] = error
 
     for_each(doubtful, read, jobs=os.cpu_count() or 1)
-    return CacheState(frozenset(held), damaged)
+    # reading takes long: others may have brought or removed objects meanwhile
+    there = sound(cache.stat(wanted), wanted) if doubtful else held
+    return CacheState(frozenset(there), damaged)
 
 
 def _is_doubtful(root: Path, cache: Cache, want: Wanted, found: os.stat_result) -> bool:

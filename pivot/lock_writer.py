@@ -8,6 +8,7 @@ from pivot.documents import Value, dump_yaml, mapping, parse_yaml, write_documen
 from pivot.errors import local_error
 from pivot.fingerprint import fingerprint
 from pivot.frozen import frozen
+from pivot.manifests import expand
 from pivot.objects import Directory, Output
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ def render_lock(record: Record) -> bytes:
 def as_text(parameters: Mapping[str, Typed]) -> Mapping[str, Value]:
     """Say values as they will be read from a lock file: every scalar as text."""
     tree = dict(sorted(parameters.items()))
-    return mapping(parse_yaml(dump_yaml(tree), "parameters"), "parameters") if tree else {}
+    written = expand(parse_yaml(dump_yaml(tree), "parameters")) if tree else {}
+    return mapping(written, "parameters")
 
 
 def _entry(output: Output, more: Mapping[str, Typed]) -> dict[str, Typed]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pivot.documents import Value, kind, load_yaml, mapping, parse_yaml
 from pivot.errors import InvalidDocument, UnsafePath
 from pivot.frozen import frozen
+from pivot.manifests import expand
 from pivot.objects import Digest, Directory, File, Output, is_digest, tree_digest
 from pivot.paths import data_path
 
@@ -123,7 +124,7 @@ def parse_lock(content: Value, document: str, *, dependencies: bool = False) -> 
         tuple(lock.undecided),
         tuple(lock.uncached),
         {key: value for key, value in lock.manifest.items() if isinstance(value, str)},
-        mapping(tree["params"], document),
+        mapping(expand(tree["params"]), document),
         read,
         tuple(lock.wires()) if dependencies else (),
         lock.keys if dependencies else {},

@@ -23,6 +23,7 @@ Entry: TypeAlias = tuple[str, str, str, str]
 Value: TypeAlias = "str | list[Value] | dict[str, Value] | Entry"
 """A document as text alone: numbers, dates and `null` stay the words that stand in the file."""
 
+_NAMES = ("relpath", "hash", "size", "isexec")
 _MANIFEST = "manifest:\n"
 _FLAGS = {"true": "true", "false": "false"}
 
@@ -110,7 +111,7 @@ def shorten(text: str) -> Shortened | None:
         if start != end or indent != column or not runs:
             parts += text[end:start], f"{indent}- {mark}: {len(runs)}\n"
             run = runs[str(len(runs))] = []
-            column, lean = indent, text.endswith(_MANIFEST, 0, start)
+            column, lean = indent, _begins_manifest(text, start)
         name = plain or quoted or escaped.encode("ascii").decode("unicode_escape")
         flag = _FLAGS[isexec]  # the same text for all
         if lean:
@@ -120,6 +121,23 @@ def shorten(text: str) -> Shortened | None:
         end = found.end()
     parts.append(text[end:])
     return Shortened("".join(parts), mark, runs) if runs else None
+
+
+def _begins_manifest(text: str, start: int) -> bool:
+    """Tell whether the line before *start* is the key of a manifest and nothing else."""
+    end = start - len(_MANIFEST)
+    return text.endswith(_MANIFEST, 0, start) and not text[
+        text.rfind("\n", 0, end) + 1 : end
+    ].strip(" -")
+
+
+def expand(value: Value) -> Value:
+    """Say entries that are tuples as mappings, for what is no manifest of ours."""
+    if isinstance(value, tuple):
+        return dict(zip(_NAMES, value, strict=True))
+    if isinstance(value, dict):
+        return {key: expand(inner) for key, inner in value.items()}
+    return [expand(item) for item in value] if isinstance(value, list) else value
 
 
 _DEPTH = 8
@@ -187,7 +205,7 @@ class Writer:
 
 def _form(entry: object) -> tuple[str, str, int, str] | None:
     """Give the scalars of an entry as YAML writes them; `None` where that is not certain."""
-    if type(entry) is not dict or tuple(entry) != ("relpath", "hash", "size", "isexec"):
+    if type(entry) is not dict or tuple(entry) != _NAMES:
         return None
     name, digest, size, isexec = entry.values()
     if not (type(name) is type(digest) is str and type(size) is int and type(isexec) is bool):

@@ -74,10 +74,7 @@ class Documents:
             return entry
         if section.digest != entry.output.digest:
             return replace(entry, ledger=path, stale=True)
-        sums = section.sums
-        # by the paths of the document, which are in memory already
-        known = {file.path: sums[file.path] for file in files_of(entry.output) if file.path in sums}
-        return replace(entry, ledger=path, sums=known)
+        return replace(entry, ledger=path, sums=section.sums)
 
 
 def load_documents(

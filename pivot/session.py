@@ -113,7 +113,7 @@ class Session:
     def ask(self, store: Remote, digests: Collection[Digest]) -> dict[Digest, int | None]:
         """Ask a remote what it has, see `Remote.stat`, and let the user see that it takes time."""
         if len(digests) > _MANY:
-            share_arenas()
+            share_arenas(self.environment)
         if self.answers is None:
             with self.meter.asking(store.url):
                 return store.stat(digests)

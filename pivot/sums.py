@@ -10,7 +10,7 @@ from pivot.crew import for_each
 from pivot.errors import LocalError, PivotError, UnsafePath
 from pivot.git import last_change
 from pivot.ledger import Section, ledger_path, load_ledger, write_ledger
-from pivot.objects import Digest, File, Hasher, Output, Sha256, files_of, hash_file
+from pivot.objects import Digest, Directory, File, Hasher, Output, Sha256, files_of, hash_file
 from pivot.tree import Tree
 
 if TYPE_CHECKING:
@@ -42,14 +42,14 @@ def update_ledgers(
     read = _read_sums(root, cache, files, known)
     if not any(file.digest in known or file.digest in read for file in files):
         return ()
-    whole = {e.output.path for e in every} & {e.output.path for e in lacking if e.output.digest}
+    whole = {e.output.path for e in lacking if isinstance(e.output, Directory) and e.output.digest}
     parts = {f.path for e in lacking if e.output.path not in whole for f in files_of(e.output)}
 
     def fresh(output: Output) -> dict[str, Sha256]:
         return {
             file.path: sha256
             for file in files_of(output)
-            if output.path in whole or file.path in parts
+            if output.path in whole or file.path in parts or _is_below(file.path, whole)
             if (sha256 := known.get(file.digest) or read.get(file.digest)) is not None
         }
 
@@ -62,6 +62,13 @@ def update_ledgers(
         for path, entries in sorted(listed.items())
         if write_ledger(root, path, _renewed(load_ledger(root, path), entries, fresh))
     )
+
+
+def _is_below(path: str, places: Collection[str]) -> bool:
+    while path := path.rpartition("/")[0]:
+        if path in places:
+            return True
+    return False
 
 
 def stale_warnings(

@@ -65,7 +65,7 @@ class Selection:
     """
 
     entries: tuple[Reference, ...]
-    known: Callable[[], frozenset[str]] = field(compare=False)
+    known: Callable[[], frozenset[str]] = field(compare=False, repr=False)
     all: tuple[Reference, ...] = ()
     past: tuple[Reference, ...] = ()
     told: str = ""

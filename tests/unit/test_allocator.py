@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import pytest
 
 PROGRAMME = """
-import ctypes, sys, threading
+import ctypes, os, sys, threading
 from pivot.allocator import share_arenas
 
 libc = ctypes.CDLL(None)
 if not hasattr(libc, "malloc_info"):
     sys.exit(77)
 if sys.argv[1] == "shared":
-    share_arenas()
+    share_arenas(os.environ)
 held, ready, enough = [], threading.Barrier(9), threading.Event()
 
 def work():
@@ -33,9 +34,12 @@ libc.fflush(stream)
 """
 
 
-def pools(how: str) -> int:
+def pools(how: str, **chosen: str) -> int:
     """Count the pools of memory that eight threads have."""
-    done = subprocess.run([sys.executable, "-c", PROGRAMME, how], capture_output=True, check=False)
+    environment = {"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(sys.path), **chosen}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAMME, how], capture_output=True, check=False, env=environment
+    )
     if done.returncode == 77:
         pytest.skip("a C library that tells nothing of its memory")
     assert done.returncode == 0, done.stderr
@@ -45,3 +49,7 @@ def pools(how: str) -> int:
 def test_all_threads_share_two_pools() -> None:
     assert pools("alone") > 2
     assert pools("shared") <= 2
+
+
+def test_what_the_user_chose_counts_more() -> None:
+    assert pools("shared", MALLOC_ARENA_MAX="5") > 2

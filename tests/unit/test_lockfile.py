@@ -411,3 +411,18 @@ def test_the_markers_of_a_merge_are_found_below_a_very_long_line(tmp_path: Path)
 
     with pytest.raises(InvalidDocument, match="line 2: has the conflict markers of a merge"):
         load_lock(path, tmp_path)
+
+
+def test_parameters_that_look_like_a_manifest_stay_what_they_are() -> None:
+    listed: Entry = {"manifest": [member("a"), member("b")]}
+    text = dump(
+        {"schema_version": 2, "code_manifest": {}, "params": listed, "deps": [], "outs": []}
+    )
+
+    lock = parse_lock(parse_yaml(text.encode(), "x"), ".pivot/stages/s.lock")
+
+    assert lock.parameters == {
+        "manifest": [
+            {"relpath": name, "hash": OTHER, "size": "3", "isexec": "false"} for name in "ab"
+        ]
+    }

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pivot.documents import Value, _decode, _may_be_deep, _parse, dump_yaml, parse_yaml
 from pivot.errors import InvalidDocument
-from pivot.manifests import Shortened, Writer, shorten
+from pivot.manifests import Shortened, Writer, expand, shorten
 
 HASH = "fbbde8981eccc855"
 HASHES = [HASH, "1234567890123456", "0438815433690687", "0312326610214333", "58145e3962511143"]
@@ -75,18 +75,9 @@ def dump(tree: object) -> bytes:
     return str(yaml.dump(tree, Dumper=Plain, sort_keys=False)).encode()
 
 
-def in_full(value: Value) -> Value:
-    """Say entries that are tuples as YAML would have made them."""
-    if isinstance(value, tuple):
-        return dict(zip(("relpath", "hash", "size", "isexec"), value, strict=True))
-    if isinstance(value, dict):
-        return {key: in_full(inner) for key, inner in value.items()}
-    return [in_full(item) for item in value] if isinstance(value, list) else value
-
-
 def outcome(data: bytes) -> Value | list[str]:
     try:
-        return {"value": in_full(parse_yaml(data, "x"))}
+        return {"value": expand(parse_yaml(data, "x"))}
     except InvalidDocument as error:
         return list(error.problems)
 
@@ -289,10 +280,19 @@ def test_a_run_that_has_no_single_place_is_not_put_back(value: Value) -> None:
 
 
 def test_entries_are_short_in_a_manifest_alone() -> None:
-    tree = parse_yaml(("params:\n- 1\n- 2\n" + RUN + "manifest:\n" + RUN * 2).encode(), "x")
+    params = "params:\n- 1\n" + RUN
+    other = "x: # manifest:\n" + RUN + "old_manifest:\n" + RUN
+    tree = parse_yaml(f"{params}{other}manifest:\n{RUN}{RUN}".encode(), "x")
 
     short = ("a.txt", HASH, "2", "false")
-    assert tree == {"params": ["1", "2", in_full(short)], "manifest": [short, short]}
+    long = dict(zip(("relpath", "hash", "size", "isexec"), short, strict=True))
+    assert tree == {
+        "params": ["1", long],
+        "x": [long],
+        "old_manifest": [long],
+        "manifest": [short, short],
+    }
+    assert expand(tree) == {**tree, "manifest": [long, long]}
 
 
 def test_a_mark_is_new_each_time_so_that_nobody_can_write_it() -> None:
@@ -306,7 +306,7 @@ def test_a_list_that_stands_twice_is_written_twice() -> None:
 
     written = dump_yaml({"deps": [{"manifest": manifest}], "outs": [{"manifest": manifest}]})
 
-    assert in_full(parse_yaml(written, "x")) == {
+    assert expand(parse_yaml(written, "x")) == {
         "deps": [{"manifest": parse_yaml(dump(manifest), "x")}],
         "outs": [{"manifest": parse_yaml(dump(manifest), "x")}],
     }

@@ -152,6 +152,27 @@ def test_of_a_directory_only_the_part_that_was_chosen_gets_sums(
     }
 
 
+def test_a_part_that_is_an_output_of_its_own_as_well_gets_a_sum_in_both(tmp_path: Path) -> None:
+    file = PARTS.files[0]
+    known = {file.digest: sum_of(b"a")}
+    every = (stage_output("s", PARTS), stage_output("s", file))
+
+    assert update(tmp_path, file, known=known, every=every) == (LEDGER,)
+    assert load_ledger(tmp_path, LEDGER) == {
+        "parts": Section(PARTS.digest, {"parts/a": sum_of(b"a")}),
+        "parts/a": Section(file.digest, {"parts/a": sum_of(b"a")}),
+    }
+
+
+def test_an_output_inside_of_one_that_was_chosen_gets_its_sum_too(tmp_path: Path) -> None:
+    file = PARTS.files[0]
+    known = {digest_bytes(content): sum_of(content) for content in (b"a", b"b")}
+    every = (stage_output("s", PARTS), stage_output("s", file))
+
+    assert update(tmp_path, PARTS, known=known, every=every) == (LEDGER,)
+    assert set(load_ledger(tmp_path, LEDGER)) == {"parts", "parts/a"}
+
+
 def test_a_stale_ledger_is_named_where_its_objects_are_moved(tmp_path: Path) -> None:
     stale = replace(stage_output("s", PARTS), stale=True, ledger=LEDGER)
     sound = replace(stage_output("s", X), ledger=LEDGER)
