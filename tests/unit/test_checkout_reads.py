@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 
 from pivot import api
+from pivot.cache import Cache
+from pivot.errors import ExitCode
 from pivot.keys import Link
+from pivot.objects import Promise
 from pivot.plan import Existing
 from tests.projects import digest
 from tests.unit.bench import Bench
+from tests.unit.values import put_object
 
 SIZE = 4 << 20
 BIG = bytes(range(256)) * (SIZE // 256)
@@ -128,3 +132,29 @@ def test_a_linked_object_that_changed_is_read_again(tmp_path: Path) -> None:
     done = api.checkout(bench.session(), existing=Existing.UPDATE, links=[Link.SYMLINK])
 
     assert [problem.path for problem in done.problems] == ["out.bin"]
+
+
+@pytest.mark.parametrize("coming", [True, False], ids=["brought", "removed"])
+def test_what_others_did_while_objects_were_read_counts(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, coming: bool
+) -> None:
+    """An object that comes, or goes, while another one is read is seen as it is then."""
+    number = b"7"
+    (bench.root / ".pivot/cache/checked.json").unlink()
+    (bench.root / "many/7").unlink()
+    if coming:
+        bench.lose(number, also_on_remote=False)
+    verify = Cache.verify
+
+    def slow(cache: Cache, promise: Promise, *, note: bool = True) -> None:
+        verify(cache, promise, note=note)
+        if coming and promise.digest == digest(BIG):
+            put_object(cache.root, number)
+        elif promise.digest == digest(number):
+            bench.lose(number)
+
+    monkeypatch.setattr(Cache, "verify", slow)
+    done = api.checkout(bench.session(), existing=Existing.UPDATE, links=[Link.COPY])
+
+    assert (bench.root / "many/7").exists() == coming
+    assert [problem.code for problem in done.problems] == ([] if coming else [ExitCode.MISSING])
