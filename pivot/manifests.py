@@ -133,11 +133,21 @@ def _begins_manifest(text: str, start: int) -> bool:
 
 def expand(value: Value) -> Value:
     """Say entries that are tuples as mappings, for what is no manifest of ours."""
-    if isinstance(value, tuple):
-        return dict(zip(_NAMES, value, strict=True))
-    if isinstance(value, dict):
-        return {key: expand(inner) for key, inner in value.items()}
-    return [expand(item) for item in value] if isinstance(value, list) else value
+    made: dict[int, Value] = {}  # an alias is the same object again
+
+    def full(node: Value) -> Value:
+        if isinstance(node, str):
+            return node
+        if id(node) not in made:
+            if isinstance(node, tuple):
+                made[id(node)] = dict(zip(_NAMES, node, strict=True))
+            elif isinstance(node, dict):
+                made[id(node)] = {key: full(inner) for key, inner in node.items()}
+            else:
+                made[id(node)] = [full(item) for item in node]
+        return made[id(node)]
+
+    return full(value)
 
 
 _DEPTH = 8

@@ -228,6 +228,10 @@ def test_aliases_that_double_at_every_level_are_walked_once() -> None:
     assert isinstance(tree, dict)
     assert tree["a0"] == parse_yaml(RUN.encode(), "x")
     assert len(tree["a89"]) == 2
+    whole = expand(tree)
+    assert isinstance(whole, dict)
+    assert isinstance(last := whole["a89"], list)
+    assert last[0] is last[1]
 
 
 ORDINARY = [
